@@ -1,0 +1,37 @@
+//! The only file that reads a clock.
+
+use std::time::Duration;
+
+use maglev_core::{Clock, Instant};
+
+/// The system's monotonic clock, counted from when this was made.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: tokio::time::Instant,
+}
+
+impl SystemClock {
+    /// A clock that reads zero now. Make it first thing in the process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    fn now(&self) -> Instant {
+        Instant::from_start(tokio::time::Instant::now().duration_since(self.start))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+    async fn sleep_until(&self, at: Instant) {
+        tokio::time::sleep_until(self.start + at.since_start()).await;
+    }
+}
+
+/// Wall-clock time since 1970, for log lines only: no decision depends on it.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub fn wall_time() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
