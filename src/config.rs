@@ -23,7 +23,7 @@ pub use world::regexp;
 
 use section::Reader;
 
-/// A file larger than this is a mistake: 50,000 backends need about 5 MB.
+/// A file larger than this is a mistake: 50,000 backends need about 7 MB.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// What the configuration will be used for.

@@ -314,7 +314,7 @@ impl<'r> Section<'r, '_> {
             let known = || self.known.iter().copied();
             let message = match nearest(&key.value, known()) {
                 Some(meant) => format!("unknown key; did you mean `{meant}`?"),
-                None => format!("unknown key; remove it, or use one of {}", list(known())),
+                None => format!("unknown key; remove it, or use {}", list(known())),
             };
             self.reader.structural(key.referenced, At::Key(&self.path, &key.value), message);
         }

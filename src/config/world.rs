@@ -24,20 +24,17 @@ pub fn regexp(pattern: &str) -> Result<Regex, regex::Error> {
 
 /// Why `pattern` cannot be used.
 pub(super) fn regexp_complaint(pattern: &str) -> Option<String> {
-    match regexp(pattern).err()? {
-        regex::Error::CompiledTooBig(_) => {
-            Some("the pattern compiles to more than 1 MiB; use smaller repetitions".into())
-        }
-        error => {
-            // The library draws the pattern with an arrow over several lines; its last line is the reason.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-            Some(format!(
-                "not a regular expression: {reason}; use the syntax of Rust's regex crate (RE2 without look-around)"
-            ))
-        }
+    let error = regexp(pattern).err()?;
+    if matches!(error, regex::Error::CompiledTooBig(_)) {
+        return Some("the pattern compiles to more than 1 MiB; use smaller repetitions".into());
     }
+    // The library draws the pattern with an arrow over several lines; its last line is the reason.
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default();
+    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+    Some(format!(
+        "not a regular expression: {reason}; use the syntax of Rust's regex crate (RE2 without look-around)"
+    ))
 }
 
 /// Why TLS cannot ask for `name`.
@@ -60,7 +57,7 @@ pub(super) fn ca_file_complaint(file: &str) -> Option<String> {
     let pem = match read {
         Ok(Some(pem)) => pem,
         Ok(None) => {
-            return Some("not a regular file of at most 4 MiB; name a PEM file of certificates".into());
+            return Some("is not a regular file of at most 4 MiB; name a PEM file of certificates".into());
         }
         Err(error) => {
             return Some(format!(

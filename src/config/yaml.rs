@@ -13,8 +13,8 @@ use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned, UserMessageForm
 
 use super::error::Finding;
 
-/// Room for several times 50,000 backends in 1,000 frontends, and a bound for a file that explodes.
-const NODES_MAX: usize = 20_000_000;
+/// Room for several times 50,000 backends in 1,000 frontends; a node takes about 100 bytes.
+const NODES_MAX: usize = 5_000_000;
 
 /// A configuration is eight levels deep; recursion must end long before the stack does.
 const DEPTH_MAX: usize = 32;
@@ -132,9 +132,15 @@ pub(super) fn parse(source: &str, file: &Arc<str>) -> Result<Node, Finding> {
         budget: serde_saphyr::budget! {
             max_events: NODES_MAX * 2,
             max_nodes: NODES_MAX,
+            max_merge_keys: NODES_MAX,
+            max_aliases: NODES_MAX,
             max_depth: DEPTH_MAX,
-            flow_nesting_limit: DEPTH_MAX,
-            max_documents: 1,
+            flow_nesting_limit: DEPTH_MAX * 2,
+            // One anchor for a thousand frontends is good style; what aliases expand to is bounded below.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: NODES_MAX,
         },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
@@ -161,9 +167,11 @@ fn message(error: &Error) -> String {
         Error::MultipleDocuments { .. } => {
             "a second YAML document begins here; keep one document and remove the `---`".into()
         }
-        Error::Budget { .. } => {
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
             "the file is nested too deeply, or far too large; simplify it, or use fewer aliases".into()
         }
+        // A mistake inside of what an alias stands for.
+        Error::AliasError { error, .. } => message(error),
         Error::UnknownAnchor { .. } => {
             "this alias names an anchor that does not exist; define it above with `&`".into()
         }
@@ -172,6 +180,8 @@ fn message(error: &Error) -> String {
         other => {
             let text = other.render_with_formatter(&UserMessageFormatter);
             let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            // The finding says the place already.
+            let line = line.split(" at line ").next().unwrap_or(&line);
             format!("this is not valid YAML: {line}; check indentation, colons, quotes and brackets here")
         }
     }

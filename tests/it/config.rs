@@ -157,6 +157,32 @@ fn merge_keys_are_expanded() {
     assert_eq!(check(1).timing.fall.get(), 5);
 }
 
+/// One anchor may serve any number of entries.
+#[test]
+fn one_anchor_serves_thousands() {
+    use std::fmt::Write;
+    let mut text =
+        String::from("maglev:\n  backends:\n    first: &all { enabled: false, address: 198.51.100.1 }\n");
+    for n in 0..20_000 {
+        writeln!(text, "    b{n}: {{ <<: *all, address: 10.1.{}.{} }}", n / 250, n % 250)
+            .expect("a String never fails");
+    }
+    let config = load(&text).expect("it loads").config;
+    assert!(config.backends().len() == 20_001 && config.backends().iter().all(|backend| !backend.enabled));
+}
+
+/// Aliases of aliases are bounded before they fill the memory.
+#[test]
+fn exploding_aliases_are_refused() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..10 {
+        let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
+        text += &format!("a{n}: &a{n} [{aliases}]\n");
+    }
+    let error = load(&text).expect_err("it explodes").to_string();
+    assert!(error.contains("use fewer aliases"), "{error}");
+}
+
 /// Without VPP, its source addresses are nobody's business.
 #[test]
 fn without_vpp_no_source_is_needed() {
@@ -294,5 +320,8 @@ fn drafts_that_no_file_can_hold_are_refused_too() {
     let problems = Config::check(&draft).expect_err("the draft is wrong");
     let lines: Vec<_> =
         problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    backends.ams: the name is used twice in this section; rename one of the two
+    frontends.www.pools[0].backends.ams: the backend is in this pool twice; remove one of the two
+    ");
 }

@@ -89,14 +89,14 @@ impl Findings {
         remedy: &str,
     ) {
         let shown = PathName(name);
-        let mut message = format!("there is no {noun} `{shown}`");
+        let mut message = format!("there is no {noun} `{shown}`; ");
         if self.suggestions < SUGGESTIONS_MAX {
             self.suggestions += 1;
             if let Some(meant) = nearest(name, existing.keys().copied()) {
-                message += &format!("; did you mean `{meant}`?");
+                message += &format!("did you mean `{meant}`? If not, ");
             }
         }
-        self.problem(path, format!("{message}; {remedy}"));
+        self.problem(path, format!("{message}{remedy}"));
     }
 }
 
@@ -168,25 +168,14 @@ fn name_complaint(name: &str) -> Option<String> {
 
 /// Why `address` cannot be used as one host's unicast address.
 fn address_complaint(address: IpAddr) -> Option<String> {
-    match unicast_hazard(address)? {
-        Hazard::Ipv4InIpv6(_) => Some(format!(
-            "{address} lies in ::/96, which VPP takes for IPv4; use an IPv6 address outside of it, or write the IPv4 address"
-        )),
-        Hazard::NotUnicast(_) if address.is_unspecified() => {
-            Some(format!("{address} is the unspecified address; use the address of one host"))
-        }
-        Hazard::NotUnicast(_) if address.is_multicast() => {
-            Some(format!("{address} is a multicast address; use the address of one host"))
-        }
-        Hazard::NotUnicast(_) => {
-            Some(format!("{address} is the broadcast address; use the address of one host"))
-        }
-        other @ (Hazard::StickyBuckets(_)
-        | Hazard::FlowTimeout(_)
-        | Hazard::TableLength(_)
-        | Hazard::PrefixLength(_)
-        | Hazard::Encap(_)
-        | Hazard::Protocol(_)
-        | Hazard::Loop(..)) => Some(other.to_string()),
+    let hazard = unicast_hazard(address)?;
+    if address.is_unspecified() {
+        return Some(format!("{address} is the unspecified address; use the address of one host"));
     }
+    let remedy = if matches!(hazard, Hazard::Ipv4InIpv6(_)) {
+        "use an IPv6 address outside of it, or write the IPv4 address"
+    } else {
+        "use the address of one host"
+    };
+    Some(format!("{hazard}; {remedy}"))
 }

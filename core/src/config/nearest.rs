@@ -47,3 +47,29 @@ fn distance(a: &[char], b: &[char]) -> usize {
     }
     above[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    /// Slips of the finger are recognised, other words are not.
+    #[test]
+    fn slips_are_recognised_and_other_words_are_not() {
+        let keys = ["interval", "fast-interval", "timeout", "rise", "fall", "type", "tls"];
+        let table = [
+            ("intervall", Some("interval")),
+            ("fast_interval", Some("fast-interval")),
+            ("Timeout", Some("timeout")),
+            ("tiemout", Some("timeout")),
+            ("rsie", Some("rise")),
+            ("fal", Some("fall")),
+            ("typ", Some("type")),
+            ("colour", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (word, meant) in table {
+            assert_eq!(nearest(word, keys), meant, "{word}");
+        }
+    }
+}

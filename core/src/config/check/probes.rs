@@ -94,7 +94,7 @@ fn sources(check: &DraftCheck, path: &str, findings: &mut Findings) -> (Option<I
 fn kind(kind: &CheckKind, path: &str, findings: &mut Findings) -> CheckKind {
     if kind.port() == Some(0) {
         let word = kind.word();
-        findings.problem(format!("{path}.port"), format!("a {word} check needs a port from 1 to 65535"));
+        findings.problem(format!("{path}.port"), format!("type {word} needs a port from 1 to 65535"));
     }
     match kind {
         CheckKind::Icmp => CheckKind::Icmp,
