@@ -1,1 +1,4 @@
 //! The one integration-test binary: one module per room or story.
+
+mod config;
+mod support;
