@@ -316,7 +316,8 @@ impl Dataplane {
         self.dirty.retain(|key| !gone(key));
         self.ready.retain(|(_, key)| !gone(key));
         self.retries.retain(|(_, key)| !gone(key));
-        self.vips.retain(|key, vip| vip.acked.is_some() || vip.open > 0 || ctx.frontends.find(*key).is_some());
+        self.vips
+            .retain(|key, vip| vip.acked.is_some() || vip.open > 0 || ctx.frontends.find(*key).is_some());
         self.recount_all(ctx);
     }
 
@@ -394,7 +395,8 @@ impl Dataplane {
         if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
             return true;
         }
-        let under_way = self.window.values().any(|sent| matches!(sent.request, Request::Write(Write::SetConf(_))));
+        let under_way =
+            self.window.values().any(|sent| matches!(sent.request, Request::Write(Write::SetConf(_))));
         if under_way {
             return false;
         }
@@ -417,7 +419,13 @@ impl Dataplane {
         })
     }
 
-    fn call(&mut self, now: Instant, request: Request, vip: Option<VipKey>, out: &mut Vec<Action>) -> Option<CallId> {
+    fn call(
+        &mut self,
+        now: Instant,
+        request: Request,
+        vip: Option<VipKey>,
+        out: &mut Vec<Action>,
+    ) -> Option<CallId> {
         let connection = self.link.connection()?;
         let call = CallId(self.next_call);
         self.next_call += 1;
@@ -434,21 +442,20 @@ impl Dataplane {
         Some(call)
     }
 
-    fn write(
-        &mut self,
-        ctx: &Context<'_>,
-        key: VipKey,
-        write: &Write,
-        stage: Stage,
-        out: &mut Vec<Action>,
-    ) {
+    fn write(&mut self, ctx: &Context<'_>, key: VipKey, write: &Write, stage: Stage, out: &mut Vec<Action>) {
         if let Some(call) = self.call(ctx.now, Request::Write(write.clone()), Some(key), out) {
             self.vips.entry(key).or_default().sent(call, write, stage, ctx.now);
         }
     }
 
     /// Takes the answer to one call.
-    pub fn on_reply(&mut self, ctx: &Context<'_>, call: CallId, reply: Reply, out: &mut Vec<Action>) -> Progress {
+    pub fn on_reply(
+        &mut self,
+        ctx: &Context<'_>,
+        call: CallId,
+        reply: Reply,
+        out: &mut Vec<Action>,
+    ) -> Progress {
         self.link.heard(ctx.now, call);
         let Some(sent) = self.window.remove(&call) else { return Progress::default() };
         match sent.request.clone() {

@@ -180,7 +180,7 @@ impl Engine {
     fn route(&mut self, input: Input, now: Instant, out: &mut Vec<Action>) {
         match input {
             Input::WakeupDue => (),
-            Input::ProbeFinished { probe, outcome, took: _ } => self.on_probe(probe, outcome, now, out),
+            Input::ProbeFinished { probe, outcome, took: _ } => self.on_probe(probe, &outcome, now, out),
             Input::VppConnected { connection, vpp } => {
                 let restarted = self
                     .with_dataplane(now, |dataplane, ctx| dataplane.on_connected(ctx, connection, vpp, out));
@@ -257,8 +257,13 @@ impl Engine {
 
     /// Releases every frontend whose backends are all known, and ends warm-up when none is left.
     fn release_known(&mut self, trigger: Trigger, now: Instant, out: &mut Vec<Action>) {
-        let known: Vec<VipKey> =
-            self.frontends.list().iter().filter(|frontend| frontend.unknown == 0).map(Frontend::vip).collect();
+        let known: Vec<VipKey> = self
+            .frontends
+            .list()
+            .iter()
+            .filter(|frontend| frontend.unknown == 0)
+            .map(Frontend::vip)
+            .collect();
         for vip in known {
             self.release(vip, trigger, now, out);
         }

@@ -79,7 +79,12 @@ pub struct Standing {
 
 impl Frontend {
     /// The frontend of a configuration; `slot_of` maps positions in the configuration to slots.
-    pub fn new(frontend: &config::Frontend, backends: &[config::Backend], slot_of: &[u32], table_length: u32) -> Self {
+    pub fn new(
+        frontend: &config::Frontend,
+        backends: &[config::Backend],
+        slot_of: &[u32],
+        table_length: u32,
+    ) -> Self {
         let members = frontend
             .pools
             .iter()

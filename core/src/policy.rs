@@ -84,10 +84,7 @@ pub fn servers(entries: &[Entry], flush_on_down: bool) -> Vec<Server> {
     let active = active_pool(entries);
     let mut order: Vec<&Entry> = entries.iter().collect();
     order.sort_by_key(|entry| entry.server);
-    order
-        .chunk_by(|a, b| a.server == b.server)
-        .map(|same| merge(same, active, flush_on_down))
-        .collect()
+    order.chunk_by(|a, b| a.server == b.server).map(|same| merge(same, active, flush_on_down)).collect()
 }
 
 /// One address, however many entries name it. A paused or disabled entry rules the address.
@@ -104,13 +101,7 @@ fn merge(entries: &[&Entry], active: Option<u16>, flush_on_down: bool) -> Server
         };
     }
     if ruled(State::Paused) {
-        return Server {
-            address,
-            weight: Weight::ZERO,
-            wish: Wish::Keep,
-            keeps_flows: true,
-            is_dead: false,
-        };
+        return Server { address, weight: Weight::ZERO, wish: Wish::Keep, keeps_flows: true, is_dead: false };
     }
     let weight = entries
         .iter()

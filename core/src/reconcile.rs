@@ -258,9 +258,7 @@ fn urgent(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
 }
 
 fn removes(want: &Want, seen: &Seen) -> Vec<Write> {
-    surplus(want, seen)
-        .map(|server| Write::DelAs { vip: want.vip, server, flows: Flows::Flush })
-        .collect()
+    surplus(want, seen).map(|server| Write::DelAs { vip: want.vip, server, flows: Flows::Flush }).collect()
 }
 
 fn surplus(want: &Want, seen: &Seen) -> impl Iterator<Item = IpAddr> {

@@ -35,9 +35,16 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 enum State {
     /// Switched off by an empty socket address.
     Off,
-    Waiting { until: Instant },
-    Connecting { connection: ConnectionId, since: Instant },
-    Up { connection: ConnectionId },
+    Waiting {
+        until: Instant,
+    },
+    Connecting {
+        connection: ConnectionId,
+        since: Instant,
+    },
+    Up {
+        connection: ConnectionId,
+    },
 }
 
 /// The connection to VPP.

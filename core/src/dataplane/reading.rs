@@ -273,9 +273,10 @@ impl Dataplane {
         });
         if let Reading::Drift { queue, .. } = &mut self.reading {
             // 0.0.0.0/len cannot be asked for alone: an all-zero filter shows everything.
-            let keys = self.vips.iter().filter(|(key, vip)| {
-                vip.acked.is_some() && !key.prefix.address.is_unspecified()
-            });
+            let keys = self
+                .vips
+                .iter()
+                .filter(|(key, vip)| vip.acked.is_some() && !key.prefix.address.is_unspecified());
             *queue = keys.map(|(key, _)| *key).rev().collect();
         }
         self.expect_anew(None);
@@ -309,7 +310,8 @@ impl Dataplane {
         for (key, sticky) in rows {
             let Some(vip) = self.vips.get_mut(&key).filter(|vip| vip.acked.is_some()) else { continue };
             vip.sticky = Some(sticky);
-            let differs = ctx.frontends.find(key).is_some_and(|frontend| frontend.want.src_ip_sticky != sticky);
+            let differs =
+                ctx.frontends.find(key).is_some_and(|frontend| frontend.want.src_ip_sticky != sticky);
             if differs && ctx.warmup.is_open(key) {
                 self.mark(ctx, key, Cause::Connect);
             }
@@ -334,7 +336,13 @@ impl Dataplane {
     }
 
     /// A read was refused, or answered with something else. There is no picture without it: connect anew.
-    fn on_unreadable(&mut self, ctx: &Context<'_>, read: Read, reply: &Reply, out: &mut Vec<Action>) -> Progress {
+    fn on_unreadable(
+        &mut self,
+        ctx: &Context<'_>,
+        read: Read,
+        reply: &Reply,
+        out: &mut Vec<Action>,
+    ) -> Progress {
         let why: String = alloc::format!("{read} could not be read: {reply}");
         self.hang_up(ctx, why, out);
         Progress::default()

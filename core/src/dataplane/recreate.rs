@@ -95,7 +95,9 @@ impl Dataplane {
         let siblings = ctx.frontends.list().iter().filter(|frontend| frontend.vip().prefix == prefix);
         let closed = siblings.clone().any(|frontend| !ctx.warmup.is_open(frontend.vip()));
         if by_encap && closed {
-            return Err(Obstacle::Wait("a frontend on the same address is not released yet: recreate after warm-up"));
+            return Err(Obstacle::Wait(
+                "a frontend on the same address is not released yet: recreate after warm-up",
+            ));
         }
         if siblings.clone().any(|frontend| frontend.hold.is_some() && members.contains(&frontend.vip())) {
             return Err(Obstacle::Wait("the new backends are not known yet: recreate when they are"));
@@ -118,9 +120,7 @@ impl Dataplane {
         let in_the_way = |other: &VipKey| {
             let encap = self.expected_encap(*other).or_else(|| self.acked_encap(*other));
             *other != key
-                && encap.is_some_and(|encap| {
-                    encap != want.encap || key.is_all_port() || other.is_all_port()
-                })
+                && encap.is_some_and(|encap| encap != want.encap || key.is_all_port() || other.is_all_port())
         };
         let others: Vec<VipKey> = self.on_prefix(key.prefix).filter(in_the_way).collect();
         let mut worst = None;

@@ -36,7 +36,9 @@ impl Dataplane {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         vip.undone(call);
         let unnamed = vip.doom.filter(|doom| !doom.recreate && doom.alias.is_none());
-        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (unnamed, ipv6_alias(key), reply) {
+        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) =
+            (unnamed, ipv6_alias(key), reply)
+        {
             doom.alias = Some(alias);
             vip.doom = Some(doom);
             self.expect_anew(Some(key));

@@ -74,8 +74,10 @@ impl Dataplane {
         if vip.trouble.as_ref().is_some_and(|trouble| trouble.broken) || vip.open > 0 {
             return true;
         }
-        let (exists, wrong_encap) =
-            (vip.expected.is_some(), vip.expected.as_ref().is_some_and(|seen| seen.encap != frontend.want.encap));
+        let (exists, wrong_encap) = (
+            vip.expected.is_some(),
+            vip.expected.as_ref().is_some_and(|seen| seen.encap != frontend.want.encap),
+        );
         let obstacle = if exists {
             let Some(reason) = self.unchangeable(key, &frontend.want) else { return true };
             match self.recreate(ctx, key, &reason, out) {

@@ -234,10 +234,8 @@ impl Vip {
 /// The key under which VPP knows a VIP that it shows as 0.0.0.0/len.
 pub(super) fn ipv6_alias(vip: VipKey) -> Option<VipKey> {
     let zero = IpAddr::from([0u8; 4]);
-    (vip.prefix.address == zero).then(|| VipKey {
-        prefix: Prefix { address: IpAddr::from([0u8; 16]), len: vip.prefix.len },
-        ..vip
-    })
+    (vip.prefix.address == zero)
+        .then(|| VipKey { prefix: Prefix { address: IpAddr::from([0u8; 16]), len: vip.prefix.len }, ..vip })
 }
 
 /// All keys of one prefix.

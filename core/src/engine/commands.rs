@@ -75,7 +75,10 @@ impl Engine {
             }
             Command::Enable { .. } if before == State::Disabled => backend.health.restart(is_checked),
             // Only a paused one is resumed, only a disabled one enabled; for others there is nothing to do.
-            Command::Resume { .. } | Command::Enable { .. } | Command::SetWeight { .. } | Command::Sync { .. } => (),
+            Command::Resume { .. }
+            | Command::Enable { .. }
+            | Command::SetWeight { .. }
+            | Command::Sync { .. } => (),
         }
         if backend.state() == before {
             return Ok(());
@@ -171,7 +174,10 @@ impl Engine {
     /// Names of the backends that a frontend's release waits for.
     pub(super) fn awaited(&self, at: usize) -> Vec<String> {
         let slots = self.frontends.list()[at].slots();
-        let unknown = slots.into_iter().filter_map(|slot| self.slot(slot)).filter(|backend| !backend.state().is_known());
+        let unknown = slots
+            .into_iter()
+            .filter_map(|slot| self.slot(slot))
+            .filter(|backend| !backend.state().is_known());
         unknown.map(|backend| backend.name.clone()).collect()
     }
 }

@@ -68,7 +68,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_config(&mut self, config: Arc<Config>, forced: bool, now: Instant, out: &mut Vec<Action>) {
+    pub(super) fn on_config(
+        &mut self,
+        config: Arc<Config>,
+        forced: bool,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
         if self.stopping.is_some() {
             return;
         }
@@ -133,7 +139,11 @@ impl Engine {
             self.schedule.set(slot, gone.due, None);
             self.free.push(slot);
             if matches!(gone.state(), State::Paused) || (gone.state() == State::Disabled && gone.enabled) {
-                let what = format!("backend {} is {}, and the new configuration has no such backend", gone.name, gone.state());
+                let what = format!(
+                    "backend {} is {}, and the new configuration has no such backend",
+                    gone.name,
+                    gone.state()
+                );
                 tell(out, Event::ChoiceDropped { what });
             }
             tell(
@@ -250,9 +260,8 @@ impl Engine {
     /// Make before break: while the reload leaves the frontend with backends that it made unknown, what it takes out
     /// keeps weight and flows.
     fn hold_removed(&self, frontend: &mut Frontend, was: Frontend, newcomers: &BTreeSet<u32>, now: Instant) {
-        let unknown = |slot: &&u32| {
-            self.slot(**slot).is_some_and(|backend| backend.state() == State::Unknown)
-        };
+        let unknown =
+            |slot: &&u32| self.slot(**slot).is_some_and(|backend| backend.state() == State::Unknown);
         let slots = frontend.slots();
         let mut awaited: BTreeSet<u32> = slots.intersection(newcomers).filter(unknown).copied().collect();
         let mut until = now + self.warmup.delays().1;
@@ -271,7 +280,8 @@ impl Engine {
             .filter(|server| !members.contains(&server.address) && !server.is_dead)
             .map(|server| (server.address, server.weight))
             .collect();
-        let recreate = was.want.encap != frontend.want.encap || was.want.src_ip_sticky != frontend.want.src_ip_sticky;
+        let recreate =
+            was.want.encap != frontend.want.encap || was.want.src_ip_sticky != frontend.want.src_ip_sticky;
         if !servers.is_empty() || recreate {
             frontend.hold = Some(Hold { until, awaited, servers });
         }
@@ -328,7 +338,14 @@ fn pair(slots: &[Option<Backend>], new: &[config::Backend]) -> Vec<Option<u32>> 
         }
     }
     let target = |check: &Option<config::Check>| check.as_ref().map(|check| check.target.clone());
-    pair_unique(&mut pairs, &mut taken, &old, new, |b| (b.address, target(&b.check)), |b| (b.address, target(&b.check)));
+    pair_unique(
+        &mut pairs,
+        &mut taken,
+        &old,
+        new,
+        |b| (b.address, target(&b.check)),
+        |b| (b.address, target(&b.check)),
+    );
     pair_unique(&mut pairs, &mut taken, &old, new, |b| b.address, |b| b.address);
     pairs
 }

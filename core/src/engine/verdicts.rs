@@ -67,7 +67,9 @@ impl Engine {
             return;
         }
         backend.overdue = false;
-        let Some(check) = backend.check.as_ref().filter(|_| backend.health.state().is_probed()) else { return };
+        let Some(check) = backend.check.as_ref().filter(|_| backend.health.state().is_probed()) else {
+            return;
+        };
         out.push(Action::StartProbe(ProbeOrder {
             probe: ProbeId { slot, number },
             address: backend.address,
@@ -93,14 +95,22 @@ impl Engine {
         backend.due = due;
     }
 
-    pub(super) fn on_probe(&mut self, probe: ProbeId, outcome: Outcome, now: Instant, out: &mut Vec<Action>) {
+    pub(super) fn on_probe(
+        &mut self,
+        probe: ProbeId,
+        outcome: &Outcome,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
         let Some(backend) = self.slot_mut(probe.slot) else { return };
-        let Some(under_way) = backend.probe.filter(|under_way| under_way.number == probe.number) else { return };
+        let Some(under_way) = backend.probe.filter(|under_way| under_way.number == probe.number) else {
+            return;
+        };
         backend.probe = None;
         if under_way.stale {
             backend.stale_results += 1;
         } else {
-            self.on_outcome(probe.slot, &outcome, now, out);
+            self.on_outcome(probe.slot, outcome, now, out);
         }
         self.start_overdue(probe.slot, now, out);
     }
@@ -228,7 +238,13 @@ impl Engine {
     }
 
     /// Computes a frontend's servers anew and records the edges. True if anything changed.
-    pub(super) fn refresh(&mut self, at: u32, by_operator: bool, now: Instant, out: &mut Vec<Action>) -> bool {
+    pub(super) fn refresh(
+        &mut self,
+        at: u32,
+        by_operator: bool,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> bool {
         let slots = &self.slots;
         let standing = |slot: u32| {
             let backend = slots.get(slot as usize).and_then(Option::as_ref);
@@ -276,7 +292,8 @@ impl Engine {
         let mut touched = BTreeSet::new();
         for slot in blind {
             let Some(backend) = self.slot(slot).filter(|backend| backend.is_blind()) else { continue };
-            let (name, address, frontends) = (backend.name.clone(), backend.address, backend.frontends.clone());
+            let (name, address, frontends) =
+                (backend.name.clone(), backend.address, backend.frontends.clone());
             let mut names = Vec::new();
             for at in frontends {
                 let frontend = &mut self.frontends.list_mut()[at as usize];
@@ -329,5 +346,4 @@ impl Engine {
             self.schedule.set(slot, old, None);
         }
     }
-
 }

@@ -116,7 +116,9 @@ impl Engine {
             reasons.push(alloc::format!("frontend {}: backends presumed up without a result", frontend.name));
         }
         reasons.extend(
-            self.dataplane.out_of_sync().map(|(vip, _, reason)| alloc::format!("{vip} is out of sync: {reason}")),
+            self.dataplane
+                .out_of_sync()
+                .map(|(vip, _, reason)| alloc::format!("{vip} is out of sync: {reason}")),
         );
         reasons
     }
