@@ -83,7 +83,8 @@ fn certificate_words(problem: &CertificateError, name: &str) -> String {
     if matches!(problem, Bad::NotValidForName | Bad::NotValidForNameContext { .. }) {
         return format!("the certificate is not valid for {name}");
     }
-    if matches!(problem, Bad::UnknownIssuer) {
+    // An authority of the same name with another key ends in a bad signature instead of an unknown issuer.
+    if matches!(problem, Bad::UnknownIssuer | Bad::BadSignature) {
         return "the certificate's issuer is not trusted".into();
     }
     format!("the certificate is not accepted: {problem}")
