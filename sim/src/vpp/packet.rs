@@ -39,6 +39,10 @@ impl LbPlugin {
         self.advance(now);
         let Some(index) = self.vip_of(flow) else { return Verdict::NotOurs };
         let Some(vip) = self.vips.get(index) else { return Verdict::NotOurs };
+        if vip.kind.is_nat() && vip.key.port == 0 {
+            // VPP has no node for it: the packet is dropped before the plugin counts it.
+            return Verdict::Dropped;
+        }
         let hash = flow.hash(vip.src_ip_sticky);
         let clock = self.uptime(now).wrapping_add(CLOCK_OFFSET);
         let timeout = self.conf.flow_timeout_secs;
