@@ -2,6 +2,8 @@
 //!
 //! Depends on the core and on nothing that has a clock, a thread or a hash order of its own.
 
+pub mod script;
 pub mod vpp;
 
+pub use script::Scenario;
 pub use vpp::LbPlugin;
