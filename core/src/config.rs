@@ -5,6 +5,7 @@
 //! Nothing behind this wall is checked a second time.
 
 mod check;
+pub mod nearest;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -15,7 +16,7 @@ use core::time::Duration;
 
 use crate::model::{Encap, LbConf, VipKey, Weight};
 
-pub use check::{Problem, Warning};
+pub use check::{PathName, Problem, Warning};
 
 /// What someone asks for; not checked yet. References are by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Draft {
     pub backends: Vec<(String, DraftBackend)>,
     /// Frontends by name.
     pub frontends: Vec<(String, DraftFrontend)>,
+    /// Whether this process talks to VPP at all; if not, its source addresses are not needed.
+    pub vpp_in_use: bool,
 }
 
 impl Default for Draft {
@@ -43,6 +46,7 @@ impl Default for Draft {
             healthchecks: Vec::new(),
             backends: Vec::new(),
             frontends: Vec::new(),
+            vpp_in_use: true,
         }
     }
 }
@@ -325,7 +329,8 @@ impl Config {
 /// Settings of VPP's lb plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lb {
-    /// What `lb_conf` should hold; `None` while there is no frontend and no source address is given.
+    /// What `lb_conf` should hold; `None` while a source address is missing, which is an error as soon as there is a
+    /// frontend and VPP is in use.
     pub conf: Option<LbConf>,
     /// Between two drift checks.
     pub sync_interval: Duration,

@@ -48,7 +48,10 @@ impl fmt::Display for Hazard {
             Self::Encap(encap) => write!(f, "encapsulation {encap} is one that maglevd never makes"),
             Self::Protocol(vip) => write!(f, "{vip} has a protocol that does not fit its port"),
             Self::Loop(vip, server) => {
-                write!(f, "server {server} lies in the prefix of its own VIP {vip}: one packet would kill VPP")
+                write!(
+                    f,
+                    "server {server} lies in the prefix of its own VIP {vip}: one packet would kill VPP"
+                )
             }
         }
     }

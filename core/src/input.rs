@@ -289,7 +289,13 @@ impl fmt::Display for Input {
         match self {
             Self::WakeupDue => f.write_str("wakeup"),
             Self::ProbeFinished { probe, outcome, took } => {
-                write!(f, "probe #{} of slot {}: {outcome} after {}", probe.number, probe.slot, GoDuration(*took))
+                write!(
+                    f,
+                    "probe #{} of slot {}: {outcome} after {}",
+                    probe.number,
+                    probe.slot,
+                    GoDuration(*took)
+                )
             }
             Self::VppConnected { connection, vpp } => {
                 write!(f, "connected #{} to VPP {} pid {}", connection.0, vpp.version, vpp.pid)
@@ -305,4 +311,3 @@ impl fmt::Display for Input {
         }
     }
 }
-

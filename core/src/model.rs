@@ -69,7 +69,8 @@ impl Prefix {
         match (self.address, address) {
             (IpAddr::V4(net), IpAddr::V4(host)) => {
                 let shift = 32u32.saturating_sub(self.len.into());
-                u32::from(net).checked_shr(shift).unwrap_or(0) == u32::from(host).checked_shr(shift).unwrap_or(0)
+                u32::from(net).checked_shr(shift).unwrap_or(0)
+                    == u32::from(host).checked_shr(shift).unwrap_or(0)
             }
             (IpAddr::V6(net), IpAddr::V6(host)) => {
                 let shift = 128u32.saturating_sub(self.len.into());

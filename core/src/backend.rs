@@ -1,0 +1,154 @@
+//! One backend at run time: its health, its probes, its history.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use crate::config::{self, Check};
+use crate::health::{Cadence, Health, State};
+use crate::input::Outcome;
+use crate::schedule::Jitter;
+use crate::time::Instant;
+
+/// A change of state, kept for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Instant,
+    /// From.
+    pub from: State,
+    /// To.
+    pub to: State,
+    /// Why, in words.
+    pub cause: String,
+}
+
+/// A probe under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// Its number.
+    pub number: u64,
+    /// It belongs to an older generation of probing: its result is dropped.
+    pub stale: bool,
+}
+
+/// One backend at run time.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub address: IpAddr,
+    /// How it is checked; `None` means it is up.
+    pub check: Option<Check>,
+    /// What the file says.
+    pub enabled: bool,
+    /// State and counter.
+    pub health: Health,
+    /// It had a conclusive result since the process started.
+    pub conclusive: bool,
+    /// Its `unknown` follows a pause: its flows were meant to be kept.
+    pub resumed: bool,
+    /// The probe under way.
+    pub probe: Option<InFlight>,
+    /// When the last probe started.
+    pub started: Option<Instant>,
+    /// When the next is due; `None` while it is not probed, or while a due one waits for the one under way.
+    pub due: Option<Instant>,
+    /// A due probe waits for the one under way.
+    pub overdue: bool,
+    /// Jitter of its probes.
+    pub jitter: Option<Jitter>,
+    /// Probes so far, for the jitter.
+    pub probes: u64,
+    /// Results dropped because they were of an older generation.
+    pub stale_results: u64,
+    /// Since when it is in its state.
+    pub since: Instant,
+    /// The latest changes, oldest first.
+    pub history: VecDeque<Transition>,
+    /// The latest outcome.
+    pub last_outcome: Option<Outcome>,
+    /// Positions of the frontends it is in, ascending, each once.
+    pub frontends: Vec<u32>,
+}
+
+impl Backend {
+    /// A backend that nobody has met.
+    pub fn new(backend: &config::Backend, seed: u64, now: Instant) -> Self {
+        let timing = backend.check.as_ref().map(|check| &check.timing);
+        let mut fresh = Self {
+            name: backend.name.clone(),
+            address: backend.address,
+            check: backend.check.clone(),
+            enabled: backend.enabled,
+            health: Health::new(timing, backend.enabled),
+            conclusive: false,
+            resumed: false,
+            probe: None,
+            started: None,
+            due: None,
+            overdue: false,
+            jitter: None,
+            probes: 0,
+            stale_results: 0,
+            since: now,
+            history: VecDeque::new(),
+            last_outcome: None,
+            frontends: Vec::new(),
+        };
+        fresh.aim(seed);
+        fresh
+    }
+
+    /// Derives the jitter from address and target.
+    pub fn aim(&mut self, seed: u64) {
+        self.jitter = self.check.as_ref().map(|check| Jitter::new(seed, self.address, &check.target));
+    }
+
+    /// The state.
+    pub const fn state(&self) -> State {
+        self.health.state()
+    }
+
+    /// Whether probes run.
+    pub const fn is_probed(&self) -> bool {
+        self.check.is_some() && self.state().is_probed()
+    }
+
+    /// No verdict, and nothing to found one on since the process started.
+    pub const fn is_blind(&self) -> bool {
+        matches!(self.state(), State::Unknown) && !self.conclusive
+    }
+
+    /// The due time of the next probe, as the present cadence has it.
+    pub fn next_due(&self, now: Instant) -> Option<Instant> {
+        if !self.is_probed() {
+            return None;
+        }
+        let (check, jitter) = (self.check.as_ref()?, self.jitter.as_ref()?);
+        Some(match self.started {
+            Some(started) => started + jitter.interval(self.probes, self.interval(check)),
+            None => now + jitter.first(check.timing.fast_interval),
+        })
+    }
+
+    const fn interval(&self, check: &Check) -> Duration {
+        match self.health.cadence() {
+            Cadence::Steady => check.timing.interval,
+            Cadence::Fast => check.timing.fast_interval,
+            Cadence::Down => check.timing.down_interval,
+        }
+    }
+
+    /// Keeps a change of state.
+    pub fn remember(&mut self, transition: Transition, history_max: usize) {
+        self.since = transition.at;
+        self.history.push_back(transition);
+        while self.history.len() > history_max {
+            self.history.pop_front();
+        }
+    }
+}

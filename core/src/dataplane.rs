@@ -1,0 +1,593 @@
+//! The conversation with VPP: connection, picture, window, attempts.
+//!
+//! There is no queue of plans. What is kept is *which* VIPs may differ from what is wanted; the next call is always
+//! computed from what is wanted now and from the picture with the calls under way assumed done.
+//!
+//! ```text
+//!   transition, reload, drift ──► dirty ──► ready ──► step ──► window (64) ──► VPP
+//!                                   ▲                   │          │
+//!                                   └── reply: fold ◄───┴──────────┘
+//! ```
+
+mod link;
+mod pace;
+mod reading;
+mod recreate;
+mod refusal;
+mod step;
+mod vip;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::action::Action;
+use crate::config::{Lb, Strangers};
+use crate::event::{Cause, Event};
+use crate::frontend::Frontends;
+use crate::input::{CallId, VppProcess};
+use crate::model::{LbConf, Reply, Request, VipKey, Write};
+use crate::reconcile::{self, Seen, Stage};
+use crate::time::Instant;
+use crate::warmup::{Phase, Warmup};
+
+use link::Link;
+use pace::Pace;
+use reading::Reading;
+use vip::Vip;
+
+/// Calls under way at most. VPP reads 62 calls at a time, so a larger window gains nothing (`vpp-api.md` 4.3).
+pub const WINDOW: usize = 64;
+
+/// What a turn of the conversation may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What is wanted.
+    pub frontends: &'a Frontends,
+    /// The gates.
+    pub warmup: &'a Warmup,
+    /// Settings of the plugin.
+    pub lb: &'a Lb,
+    /// The one instant of this turn.
+    pub now: Instant,
+    /// The process stops: only a recreate that has begun is finished.
+    pub stopping: bool,
+    /// An operator forced a configuration without frontends.
+    pub emptied: bool,
+}
+
+impl Context<'_> {
+    fn name(&self, vip: VipKey) -> Option<String> {
+        self.frontends.find(vip).map(|frontend| frontend.name.clone())
+    }
+}
+
+/// A call under way.
+#[derive(Clone, Debug)]
+struct Sent {
+    request: Request,
+    /// The VIP as we know it, where VPP knows it by another name.
+    vip: Option<VipKey>,
+    at: Instant,
+}
+
+/// A sync-all under way.
+#[derive(Clone, Debug)]
+struct Round {
+    cause: Cause,
+    began: Instant,
+    calls: u64,
+    /// Strangers are removed at its end.
+    sweeps: bool,
+    swept: bool,
+}
+
+/// The conversation with VPP.
+#[derive(Clone, Debug)]
+pub struct Dataplane {
+    link: Link,
+    /// The VPP process of the last connection.
+    process: Option<VppProcess>,
+    /// The picture is whole.
+    picture: bool,
+    conf: Option<LbConf>,
+    conf_refusals: u8,
+    conf_retry_at: Option<Instant>,
+    vips: BTreeMap<VipKey, Vip>,
+    /// VIPs in VPP whose prefix is more than one address: strangers all.
+    wide: Vec<VipKey>,
+    /// VIPs that may differ from what is wanted.
+    dirty: BTreeSet<VipKey>,
+    /// Those of them that may have a call to send; a transition's come first.
+    ready: BTreeSet<(bool, VipKey)>,
+    /// Out-of-sync VIPs by the time of their next attempt.
+    retries: BTreeSet<(Instant, VipKey)>,
+    /// VIPs to be read anew after a refusal.
+    spots: BTreeSet<VipKey>,
+    window: BTreeMap<CallId, Sent>,
+    next_call: u64,
+    reading: Reading,
+    /// A whole fresh dump is wanted.
+    read_due: Option<Cause>,
+    second_look_at: Option<Instant>,
+    drift_at: Option<Instant>,
+    verbose_read: bool,
+    pace: Pace,
+    round: Option<Round>,
+    quarantine: BTreeSet<Request>,
+    /// The oldest unanswered call of the last connection, and of the last death before.
+    last_gasp: Option<Request>,
+    death_gasp: Option<Request>,
+}
+
+/// What an adapter's answer led to, as far as others must know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The picture has just become whole after a connection or a fresh look.
+    pub picture_whole: bool,
+}
+
+impl Dataplane {
+    /// A conversation that begins with the first turn, or never.
+    pub fn new(enabled: bool, seed: u64) -> Self {
+        Self {
+            link: Link::new(enabled, seed),
+            process: None,
+            picture: false,
+            conf: None,
+            conf_refusals: 0,
+            conf_retry_at: None,
+            vips: BTreeMap::new(),
+            wide: Vec::new(),
+            dirty: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            retries: BTreeSet::new(),
+            spots: BTreeSet::new(),
+            window: BTreeMap::new(),
+            next_call: 1,
+            reading: Reading::Idle,
+            read_due: None,
+            second_look_at: None,
+            drift_at: None,
+            verbose_read: false,
+            pace: Pace::default(),
+            round: None,
+            quarantine: BTreeSet::new(),
+            last_gasp: None,
+            death_gasp: None,
+        }
+    }
+
+    /// The next moment at which something is due here.
+    pub fn wakeup(&self) -> Option<Instant> {
+        let connected = [
+            self.second_look_at,
+            self.drift_at,
+            self.conf_retry_at,
+            self.reading.next_at(),
+            self.retries.first().map(|(at, _)| *at),
+            if self.window.is_empty() { self.pace.next_at() } else { None },
+        ];
+        let connected = if self.link.is_up() { connected.into_iter().flatten().min() } else { None };
+        [self.link.wakeup(&self.window), connected].into_iter().flatten().min()
+    }
+
+    /// Whether VPP is connected and its picture whole.
+    pub const fn has_picture(&self) -> bool {
+        self.picture
+    }
+
+    /// Whether VPP is connected.
+    pub const fn is_connected(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// The VPP process of the present or last connection.
+    pub const fn process(&self) -> Option<&VppProcess> {
+        self.process.as_ref()
+    }
+
+    /// The plugin's settings as VPP holds them, if known.
+    pub const fn conf(&self) -> Option<LbConf> {
+        self.conf
+    }
+
+    /// Handles one deadline that has come. True if it should be asked again.
+    pub fn advance(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) -> bool {
+        self.advance_link(ctx, out) || self.advance_reading(ctx) || self.advance_pace(ctx)
+    }
+
+    /// Whether writes are under way.
+    pub fn has_open_writes(&self) -> bool {
+        self.window.values().any(|sent| matches!(sent.request, Request::Write(_)))
+    }
+
+    /// A VIP as VPP has acknowledged it.
+    pub fn seen(&self, vip: VipKey) -> Option<&Seen> {
+        self.vips.get(&vip)?.acked.as_ref()
+    }
+
+    /// The VIPs as VPP has acknowledged them.
+    pub fn observed(&self) -> impl Iterator<Item = (VipKey, &Seen)> {
+        self.vips.iter().filter_map(|(key, vip)| Some((*key, vip.acked.as_ref()?)))
+    }
+
+    /// Whether no sync is under way or due.
+    pub fn is_quiet(&self) -> bool {
+        self.picture && self.dirty.is_empty() && self.window.is_empty() && self.round.is_none()
+    }
+
+    /// VIPs that are out of sync, since when, and why.
+    pub fn out_of_sync(&self) -> impl Iterator<Item = (VipKey, Instant, &str)> {
+        self.vips.iter().filter_map(|(key, vip)| {
+            let trouble = vip.trouble.as_ref().filter(|trouble| trouble.said)?;
+            Some((*key, trouble.since, trouble.reason.as_str()))
+        })
+    }
+
+    /// Whether VPP holds `server` of `vip` above 0.
+    pub fn holds(&self, vip: VipKey, server: core::net::IpAddr) -> bool {
+        let seen = self.vips.get(&vip).and_then(|vip| vip.acked.as_ref());
+        seen.and_then(|seen| seen.weight(server)).is_some_and(crate::model::Weight::is_positive)
+    }
+
+    /// What is wanted of `vip` has changed: `old` is what was wanted before.
+    pub fn wanted(&mut self, ctx: &Context<'_>, at: usize, old: &[crate::policy::Server], by_operator: bool) {
+        let frontend = &ctx.frontends.list()[at];
+        let vip = self.vips.entry(frontend.vip()).or_default();
+        reconcile::edges(&mut vip.debts, old, &frontend.want.servers, by_operator);
+        if !frontend.want.is_positive() {
+            vip.kept_while_empty |= frontend.want.servers.iter().any(|server| server.keeps_flows);
+        }
+    }
+
+    /// An operator wants the flows of a server forgotten, whatever its weight.
+    pub fn owe_flush(&mut self, vip: VipKey, server: core::net::IpAddr) {
+        let debt = reconcile::Debt { due: reconcile::Due::Operator, by_operator: true, carried: None };
+        self.vips.entry(vip).or_default().debts.insert(server, debt);
+    }
+
+    /// Frontend `key` may differ from what is wanted: it is planned as soon as its gate is open.
+    pub fn mark(&mut self, ctx: &Context<'_>, key: VipKey, cause: Cause) {
+        let urgent = cause == Cause::Transition;
+        let vip = self.vips.entry(key).or_default();
+        if let Some(trouble) = &mut vip.trouble {
+            // A drift check is no reason for another attempt; a transition, a reload or an operator is.
+            let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
+            if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
+                return;
+            }
+            if let Some(at) = trouble.retry_at.take() {
+                self.retries.remove(&(at, key));
+            }
+        }
+        self.ready.remove(&(!vip.urgent, key));
+        vip.urgent |= urgent;
+        vip.cause.get_or_insert(cause);
+        self.dirty.insert(key);
+        self.ready.insert((!vip.urgent, key));
+        self.recount(ctx, key);
+    }
+
+    /// The gate of `key` has opened: its first sync is reported as a release's.
+    pub fn release(&mut self, ctx: &Context<'_>, key: VipKey) {
+        self.vips.entry(key).or_default().releasing = true;
+        self.mark(ctx, key, Cause::Transition);
+    }
+
+    /// A whole fresh dump is wanted, and then a sync of everything whose gate is open.
+    pub const fn read_all(&mut self, cause: Cause) {
+        self.read_due = Some(cause);
+    }
+
+    /// Every gate is open. Strangers go with the first round, one interval from now; what waited goes now.
+    pub fn gates_opened(&mut self, ctx: &Context<'_>) {
+        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
+        if self.picture {
+            for at in 0..ctx.frontends.list().len() {
+                let key = ctx.frontends.list()[at].vip();
+                if self.vips.get(&key).is_some_and(|vip| vip.said.is_some()) {
+                    self.mark(ctx, key, Cause::Interval);
+                }
+            }
+        }
+    }
+
+    /// The configuration was replaced: no call computed from the old one is sent, and what was given up is tried again.
+    pub fn reloaded(&mut self, ctx: &Context<'_>) {
+        self.pardon();
+        self.conf_refusals = 0;
+        self.conf_retry_at = None;
+        self.read_due = Some(Cause::Reload);
+        let stale = |vip: &Vip| vip.doom.is_none() && vip.open == 0;
+        for (key, vip) in &mut self.vips {
+            vip.said = None;
+            vip.length_said = false;
+            if ctx.frontends.find(*key).is_none() && stale(vip) {
+                vip.debts.clear();
+                vip.flush = None;
+                vip.trouble = None;
+                vip.releasing = false;
+            }
+        }
+        let known = &self.vips;
+        let gone = |key: &VipKey| ctx.frontends.find(*key).is_none() && known.get(key).is_none_or(stale);
+        self.dirty.retain(|key| !gone(key));
+        self.ready.retain(|(_, key)| !gone(key));
+        self.retries.retain(|(_, key)| !gone(key));
+        self.vips
+            .retain(|key, vip| vip.acked.is_some() || vip.open > 0 || ctx.frontends.find(*key).is_some());
+        self.recount_all(ctx);
+    }
+
+    /// An operator wants everything, or one frontend, looked at anew.
+    pub fn sync_asked(&mut self, ctx: &Context<'_>, key: Option<VipKey>) {
+        self.pardon();
+        match key {
+            None => self.read_due = Some(Cause::Operator),
+            Some(key) => {
+                if let Some(vip) = self.vips.get_mut(&key) {
+                    vip.trouble = None;
+                    vip.said = None;
+                }
+                self.retries.retain(|(_, retry)| *retry != key);
+                self.vips.entry(key).or_default().cause = Some(Cause::Operator);
+                self.spots.insert(key);
+                self.dirty.insert(key);
+                let _ = ctx;
+            }
+        }
+    }
+
+    /// Sends what can be sent now.
+    pub fn pump(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
+        if !self.link.is_up() {
+            return;
+        }
+        if !ctx.stopping && !self.start_reads(ctx, out) {
+            return;
+        }
+        if !self.picture || !self.pump_conf(ctx, out) {
+            return;
+        }
+        self.pump_ready(ctx, out);
+        if ctx.stopping {
+            return;
+        }
+        self.sweep(ctx, out);
+        self.pump_flush(ctx, out);
+        self.pump_ready(ctx, out);
+        self.finish_round(ctx, out);
+    }
+
+    /// Plans VIPs, a transition's first, until the window is full or none has a call to send.
+    fn pump_ready(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
+        while self.room() > 0 {
+            let Some((patient, key)) = self.next_ready(ctx) else { break };
+            if !self.step(ctx, key, out) {
+                self.ready.remove(&(patient, key));
+            }
+        }
+    }
+
+    /// Whether a recreate has begun and is not finished.
+    pub fn is_mid_recreate(&self) -> bool {
+        self.link.is_up() && self.vips.values().any(|vip| vip.unit)
+    }
+
+    fn next_ready(&self, ctx: &Context<'_>) -> Option<(bool, VipKey)> {
+        if ctx.stopping {
+            let is_unit = |key: &VipKey| self.vips.get(key).is_some_and(|vip| vip.unit);
+            return self.ready.iter().find(|(_, key)| is_unit(key)).copied();
+        }
+        self.ready.first().copied()
+    }
+
+    fn room(&self) -> usize {
+        WINDOW.saturating_sub(self.window.len())
+    }
+
+    /// `lb_conf` goes first in every sync: before it VPP sends GRE from 255.255.255.255. True when the rest may follow.
+    fn pump_conf(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) -> bool {
+        let Some(wanted) = ctx.lb.conf else { return true };
+        let is_sync = !self.ready.is_empty() || self.round.is_some();
+        if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
+            return true;
+        }
+        let under_way =
+            self.window.values().any(|sent| matches!(sent.request, Request::Write(Write::SetConf(_))));
+        if under_way {
+            return false;
+        }
+        let request = Request::Write(Write::SetConf(wanted));
+        if self.conf_refusals >= refusal::ATTEMPTS || self.quarantine.contains(&request) {
+            return true;
+        }
+        if self.room() > 0 {
+            self.call(ctx.now, request, None, out);
+        }
+        false
+    }
+
+    /// Whether VPP has the GRE sources that it needs before any server is added.
+    fn conf_blocks(&self, ctx: &Context<'_>) -> bool {
+        ctx.lb.conf.is_some_and(|wanted| {
+            self.conf.is_none_or(|seen| {
+                (seen.ip4_source, seen.ip6_source) != (wanted.ip4_source, wanted.ip6_source)
+            })
+        })
+    }
+
+    fn call(
+        &mut self,
+        now: Instant,
+        request: Request,
+        vip: Option<VipKey>,
+        out: &mut Vec<Action>,
+    ) -> Option<CallId> {
+        let connection = self.link.connection()?;
+        let call = CallId(self.next_call);
+        self.next_call += 1;
+        if let Some(round) = &mut self.round
+            && matches!(request, Request::Write(_))
+        {
+            if round.calls == 0 && round.cause == Cause::Interval {
+                tell(out, Event::SyncStart { frontend: None, cause: round.cause });
+            }
+            round.calls += 1;
+        }
+        self.window.insert(call, Sent { request: request.clone(), vip, at: now });
+        out.push(Action::Call { connection, call, request });
+        Some(call)
+    }
+
+    fn write(&mut self, ctx: &Context<'_>, key: VipKey, write: &Write, stage: Stage, out: &mut Vec<Action>) {
+        if let Some(call) = self.call(ctx.now, Request::Write(write.clone()), Some(key), out) {
+            self.vips.entry(key).or_default().sent(call, write, stage, ctx.now);
+        }
+    }
+
+    /// Takes the answer to one call.
+    pub fn on_reply(
+        &mut self,
+        ctx: &Context<'_>,
+        call: CallId,
+        reply: Reply,
+        out: &mut Vec<Action>,
+    ) -> Progress {
+        self.link.heard(ctx.now, call);
+        let Some(sent) = self.window.remove(&call) else { return Progress::default() };
+        match sent.request.clone() {
+            Request::Read(read) => return self.on_read(ctx, call, read, reply, out),
+            Request::Write(Write::SetConf(conf)) => self.on_conf_written(ctx, conf, &reply, out),
+            Request::Write(write) => {
+                let key = sent.vip.or_else(|| write.vip());
+                if let Some(key) = key {
+                    self.on_written(ctx, key, call, &sent, &write, &reply, out);
+                }
+            }
+        }
+        Progress::default()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, its order and its answer belong together")]
+    fn on_written(
+        &mut self,
+        ctx: &Context<'_>,
+        key: VipKey,
+        call: CallId,
+        sent: &Sent,
+        write: &Write,
+        reply: &Reply,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        vip.answered();
+        if *reply == Reply::Done {
+            vip.done(call, write);
+            self.pace.replied(write, sent.at, ctx.now);
+            tell(out, Event::Changed { call: write.clone() });
+            if matches!(write, Write::DelVip { .. }) {
+                self.on_taken_down(ctx, key);
+            }
+        } else {
+            self.on_refused(ctx, key, call, write, reply, out);
+        }
+        self.wake(key);
+    }
+
+    /// A reply came: the VIP may have a next stage.
+    fn wake(&mut self, key: VipKey) {
+        if self.dirty.contains(&key)
+            && let Some(vip) = self.vips.get(&key)
+        {
+            self.ready.insert((!vip.urgent, key));
+        }
+    }
+
+    fn on_conf_written(&mut self, ctx: &Context<'_>, conf: LbConf, reply: &Reply, out: &mut Vec<Action>) {
+        if *reply == Reply::Done {
+            self.conf_refusals = 0;
+            let before = self.conf.replace(conf);
+            tell(out, Event::Changed { call: Write::SetConf(conf) });
+            if let Some(before) = before.filter(|before| before.sticky_buckets != conf.sticky_buckets) {
+                tell(out, Event::FlowsDropped { from: before.sticky_buckets, to: conf.sticky_buckets });
+            }
+            return;
+        }
+        self.conf_refusals += 1;
+        let call = alloc::format!("{}", Write::SetConf(conf));
+        tell(out, Event::CallRefused { call, err: alloc::format!("{reply}") });
+        if self.conf_refusals >= refusal::ATTEMPTS {
+            self.conf_retry_at = Some(ctx.now + ctx.lb.sync_interval);
+        }
+    }
+
+    /// Begins a sync of everything whose gate is open.
+    fn begin_round(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) {
+        for frontend in ctx.frontends.list() {
+            let key = frontend.vip();
+            if ctx.warmup.is_open(key) {
+                self.mark(ctx, key, cause);
+            }
+        }
+        if ctx.warmup.phase() != Phase::Over {
+            return;
+        }
+        let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
+        self.round = Some(Round { cause, began: ctx.now, calls: 0, sweeps: may_sweep, swept: false });
+        self.drift_at = None;
+        // A drift check that finds nothing is not worth a line.
+        if cause != Cause::Interval {
+            tell(out, Event::SyncStart { frontend: None, cause });
+        }
+    }
+
+    /// Whether a stranger may be deleted now.
+    fn may_remove(&self, ctx: &Context<'_>) -> bool {
+        ctx.lb.strangers == Strangers::Delete && self.round.as_ref().is_some_and(|round| round.sweeps)
+    }
+
+    /// After everything else, the strangers.
+    fn sweep(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
+        let due = self.round.as_ref().is_some_and(|round| round.sweeps && !round.swept);
+        if !due || !self.dirty.is_empty() || !self.window.is_empty() {
+            return;
+        }
+        if let Some(round) = &mut self.round {
+            round.swept = true;
+        }
+        self.doom_strangers(ctx, out);
+        self.pump_ready(ctx, out);
+    }
+
+    fn finish_round(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
+        if !self.dirty.is_empty() || !self.window.is_empty() {
+            return;
+        }
+        if ctx.warmup.phase() != Phase::HandsOff && matches!(self.reading, Reading::Idle) {
+            self.link.synced();
+        }
+        let done = self.round.as_ref().is_some_and(|round| !round.sweeps || round.swept);
+        if !done {
+            return;
+        }
+        let Some(round) = self.round.take() else { return };
+        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
+        let late: Vec<String> = self.out_of_sync().filter_map(|(key, _, _)| ctx.name(key)).collect();
+        let took = ctx.now.since(round.began);
+        if late.is_empty() {
+            if round.cause != Cause::Interval || round.calls > 0 {
+                tell(out, Event::SyncDone { frontend: None, calls: round.calls, took });
+            }
+        } else {
+            tell(out, Event::SyncError { err: alloc::format!("out of sync: {}", late.join(", ")) });
+        }
+    }
+}
+
+/// Adds an event to the actions.
+pub(crate) fn tell(out: &mut Vec<Action>, event: Event) {
+    out.push(Action::Tell(Box::new(event)));
+}

@@ -1,0 +1,181 @@
+//! What happens when VPP says no, or dies of a question.
+//!
+//! A refused add or raise stops the later raises and deletes of its VIP, but not the lowering of the dead. Then that VIP
+//! is read anew and planned anew. After three refused attempts it is out of sync: one attempt every `sync-interval`,
+//! and one at once for a transition or an operator. Other frontends go on.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use crate::action::Action;
+use crate::event::{Cause, Event};
+use crate::input::CallId;
+use crate::model::{Reply, Request, VipKey, Write};
+use crate::time::Instant;
+
+use super::vip::{Trouble, ipv6_alias};
+use super::{Context, Dataplane, tell};
+
+/// Refused attempts until a frontend is out of sync.
+pub(super) const ATTEMPTS: u8 = 3;
+
+/// VPP's "no such entry".
+const NO_SUCH_ENTRY: i32 = -6;
+
+impl Dataplane {
+    pub(super) fn on_refused(
+        &mut self,
+        ctx: &Context<'_>,
+        key: VipKey,
+        call: CallId,
+        write: &Write,
+        reply: &Reply,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        vip.undone(call);
+        let unnamed = vip.doom.filter(|doom| !doom.recreate && doom.alias.is_none());
+        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) =
+            (unnamed, ipv6_alias(key), reply)
+        {
+            doom.alias = Some(alias);
+            vip.doom = Some(doom);
+            self.expect_anew(Some(key));
+            return;
+        }
+        let reason = format!("{write}: {reply}");
+        tell(out, Event::CallRefused { call: write.to_string(), err: reply.to_string() });
+        let trouble = vip.trouble.get_or_insert_with(|| Trouble::new(reason.clone(), ctx.now));
+        trouble.reason = reason;
+        trouble.broken = true;
+        trouble.refused.extend(write.server());
+        self.expect_anew(Some(key));
+    }
+
+    /// A refused attempt has sent all it may: look again.
+    pub(super) fn end_attempt(&mut self, key: VipKey) {
+        self.spots.insert(key);
+    }
+
+    /// The picture of a refused VIP is fresh.
+    pub(super) fn on_spot_read(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
+        let name = ctx.name(key);
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        vip.doom = None;
+        let Some(trouble) = &mut vip.trouble else {
+            self.wake_or_mark(ctx, key);
+            return;
+        };
+        if trouble.broken {
+            trouble.broken = false;
+            trouble.refused.clear();
+            trouble.attempts = trouble.attempts.saturating_add(1);
+            let err = trouble.reason.clone();
+            if let (true, Some(frontend)) = (vip.releasing, name.clone()) {
+                tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
+            }
+            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= ATTEMPTS);
+            if given_up || name.is_none() {
+                self.stuck(ctx, key, err, Some(ctx.now + ctx.lb.sync_interval), out);
+                return;
+            }
+        }
+        self.wake_or_mark(ctx, key);
+    }
+
+    fn wake_or_mark(&mut self, ctx: &Context<'_>, key: VipKey) {
+        if ctx.frontends.find(key).is_some() {
+            self.mark(ctx, key, Cause::Operator);
+        } else {
+            self.dirty.remove(&key);
+        }
+    }
+
+    /// Gives a VIP up until `retry_at`, or until something happens.
+    pub(super) fn stuck(
+        &mut self,
+        ctx: &Context<'_>,
+        key: VipKey,
+        reason: String,
+        retry_at: Option<Instant>,
+        out: &mut Vec<Action>,
+    ) {
+        self.settle_down(key);
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        let Some(frontend) = ctx.name(key) else {
+            // A stranger that cannot be removed is left to the next round.
+            vip.trouble = None;
+            vip.doom = None;
+            if vip.said.as_ref() != Some(&reason) {
+                vip.said = Some(reason.clone());
+                tell(out, Event::StrangerLeft { vip: key, reason });
+            }
+            return;
+        };
+        let trouble = vip.trouble.get_or_insert_with(|| Trouble::new(reason.clone(), ctx.now));
+        let changed = trouble.reason != reason;
+        trouble.reason.clone_from(&reason);
+        if let Some(at) = trouble.retry_at.take() {
+            self.retries.remove(&(at, key));
+        }
+        trouble.retry_at = retry_at;
+        self.retries.extend(retry_at.map(|at| (at, key)));
+        if !core::mem::replace(&mut trouble.said, true) || changed {
+            tell(out, Event::OutOfSync { frontend, err: reason });
+        }
+    }
+
+    /// A VIP waits for a gate: no fault, said once.
+    pub(super) fn waits(&mut self, ctx: &Context<'_>, key: VipKey, reason: &str, out: &mut Vec<Action>) {
+        self.settle_down(key);
+        let (Some(vip), Some(frontend)) = (self.vips.get_mut(&key), ctx.name(key)) else { return };
+        if vip.said.as_deref() != Some(reason) {
+            vip.said = Some(reason.into());
+            tell(out, Event::Waiting { frontend, reason: reason.into() });
+        }
+    }
+
+    /// Nothing more is sent for this VIP for now.
+    fn settle_down(&mut self, key: VipKey) {
+        self.dirty.remove(&key);
+        self.ready.remove(&(true, key));
+        self.ready.remove(&(false, key));
+        if let Some(vip) = self.vips.get_mut(&key) {
+            vip.urgent = false;
+            vip.unit = false;
+            vip.cause = None;
+            vip.calls = 0;
+            vip.began = None;
+        }
+    }
+
+    /// VPP died. If the same call was the oldest unanswered one twice in a row, it is not asked a third time.
+    pub(super) fn mourn(&mut self, out: &mut Vec<Action>) {
+        let gasp = self.last_gasp.take();
+        if let Some(request) = &gasp
+            && self.death_gasp == gasp
+            && self.quarantine.insert(request.clone())
+        {
+            tell(out, Event::CallQuarantined { call: request.to_string() });
+        }
+        self.death_gasp = gasp;
+    }
+
+    /// A new configuration, or an operator: what was given up is tried again.
+    pub(super) fn pardon(&mut self) {
+        self.quarantine.clear();
+        self.death_gasp = None;
+        self.retries.clear();
+        for vip in self.vips.values_mut() {
+            if let Some(trouble) = &mut vip.trouble {
+                trouble.attempts = 0;
+                trouble.retry_at = None;
+            }
+        }
+    }
+
+    pub(super) fn is_quarantined(&self, write: &Write) -> bool {
+        !self.quarantine.is_empty() && self.quarantine.contains(&Request::Write(write.clone()))
+    }
+}

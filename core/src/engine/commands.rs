@@ -1,0 +1,183 @@
+//! What an operator may do. Each command is idempotent on the state: a repeat changes nothing and tells nothing.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use crate::action::{Action, Denial};
+use crate::dataplane::tell;
+use crate::event::Event;
+use crate::health::State;
+use crate::input::Command;
+use crate::model::Weight;
+use crate::time::{GoDuration, Instant};
+use crate::warmup::Phase;
+
+use super::Engine;
+use super::verdicts::Mover;
+
+impl Engine {
+    pub(super) fn on_command(
+        &mut self,
+        command: &Command,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Denial> {
+        if self.stopping.is_some() {
+            return Err(Denial::NotNow("the daemon is stopping".into()));
+        }
+        match command {
+            Command::Pause { backend } | Command::Resume { backend } => {
+                let slot = self.backend_named(backend)?;
+                if self.slot(slot).is_some_and(|backend| backend.state() == State::Disabled) {
+                    let why = format!("backend {backend} is disabled: enable it first");
+                    return Err(Denial::NotNow(why));
+                }
+                self.switch(slot, command, now, out)
+            }
+            Command::Disable { backend } | Command::Enable { backend } => {
+                let slot = self.backend_named(backend)?;
+                self.switch(slot, command, now, out)
+            }
+            Command::SetWeight { frontend, pool, backend, weight, flush } => {
+                self.set_weight(command, [frontend, pool, backend], *weight, *flush, now, out)
+            }
+            Command::Sync { frontend } => self.sync(command, frontend.as_deref(), now, out),
+        }
+    }
+
+    fn backend_named(&self, name: &str) -> Result<u32, Denial> {
+        // Backends of the configuration are ascending by name, but slots are not.
+        let found = self
+            .slots
+            .iter()
+            .zip(0u32..)
+            .find(|(backend, _)| backend.as_ref().is_some_and(|backend| backend.name == name));
+        found.map(|(_, slot)| slot).ok_or_else(|| Denial::NotFound(format!("there is no backend {name}")))
+    }
+
+    fn switch(
+        &mut self,
+        slot: u32,
+        command: &Command,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Denial> {
+        let Some(backend) = self.slot_mut(slot) else { return Ok(()) };
+        let before = backend.state();
+        let is_checked = backend.check.is_some();
+        match command {
+            Command::Pause { .. } => backend.health.pause(),
+            Command::Disable { .. } => backend.health.disable(),
+            Command::Resume { .. } if before == State::Paused => {
+                backend.health.restart(is_checked);
+                backend.resumed = true;
+            }
+            Command::Enable { .. } if before == State::Disabled => backend.health.restart(is_checked),
+            // Only a paused one is resumed, only a disabled one enabled; for others there is nothing to do.
+            Command::Resume { .. }
+            | Command::Enable { .. }
+            | Command::SetWeight { .. }
+            | Command::Sync { .. } => (),
+        }
+        if backend.state() == before {
+            return Ok(());
+        }
+        self.audit(command, out);
+        self.new_generation(slot, now, out);
+        self.moved(slot, before, Mover::Operator, &format!("operator: {command}"), now, out);
+        Ok(())
+    }
+
+    fn audit(&self, command: &Command, out: &mut Vec<Action>) {
+        let lost_on_restart = !matches!(command, Command::Sync { .. });
+        tell(out, Event::OperatorCommand { command: command.to_string(), lost_on_restart });
+    }
+
+    fn set_weight(
+        &mut self,
+        command: &Command,
+        [frontend, pool, backend]: [&String; 3],
+        weight: Weight,
+        flush: bool,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Denial> {
+        let missing = |what: &str, name: &str| Denial::NotFound(format!("there is no {what} {name}"));
+        if weight > Weight::MAX {
+            return Err(Denial::NotNow(format!("weight {weight} is outside 0 to 100")));
+        }
+        let slot = self.backend_named(backend)?;
+        let at = self.frontends.named(frontend).ok_or_else(|| missing("frontend", frontend))?;
+        let entry = &mut self.frontends.list_mut()[at];
+        let position = entry.pools.iter().position(|name| name == pool);
+        let position = position.ok_or_else(|| missing("pool", &format!("{pool} in frontend {frontend}")))?;
+        let member = entry
+            .members
+            .iter_mut()
+            .find(|member| usize::from(member.pool) == position && member.slot == slot)
+            .ok_or_else(|| missing("backend", &format!("{backend} in pool {pool} of frontend {frontend}")))?;
+        if member.weight() == weight && !flush {
+            return Ok(());
+        }
+        member.set = (weight != member.configured).then_some(weight);
+        let (vip, server) = (entry.want.vip, member.address);
+        self.audit(command, out);
+        let position = u32::try_from(at).unwrap_or(u32::MAX);
+        if flush {
+            self.with_dataplane(now, |dataplane, _| dataplane.owe_flush(vip, server));
+        }
+        self.recompute(position, true, now, out);
+        if flush && self.warmup.is_open(vip) {
+            self.with_dataplane(now, |dataplane, ctx| {
+                dataplane.mark(ctx, vip, crate::event::Cause::Operator);
+            });
+        }
+        Ok(())
+    }
+
+    fn sync(
+        &mut self,
+        command: &Command,
+        frontend: Option<&str>,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Denial> {
+        let vip = match frontend {
+            None => None,
+            Some(name) => {
+                let at = self.frontends.named(name);
+                Some(at.ok_or_else(|| Denial::NotFound(format!("there is no frontend {name}")))?)
+            }
+        };
+        if self.warmup.phase() == Phase::HandsOff {
+            let left = self.warmup.delays().0.saturating_sub(now.since_start());
+            let why = format!("hands off VPP during warm-up: {} left", GoDuration(left));
+            return Err(Denial::NotNow(why));
+        }
+        if let Some(at) = vip {
+            let entry = &self.frontends.list()[at];
+            if !self.warmup.is_open(entry.vip()) {
+                let why = format!("not released yet: waiting for {}", self.awaited(at).join(", "));
+                return Err(Denial::NotNow(why));
+            }
+        }
+        if !self.dataplane.is_connected() {
+            return Err(Denial::NotNow("VPP is not connected: everything is synced when it is".into()));
+        }
+        self.audit(command, out);
+        let key = vip.map(|at| self.frontends.list()[at].vip());
+        self.with_dataplane(now, |dataplane, ctx| dataplane.sync_asked(ctx, key));
+        Ok(())
+    }
+
+    /// Names of the backends that a frontend's release waits for.
+    pub(super) fn awaited(&self, at: usize) -> Vec<String> {
+        let slots = self.frontends.list()[at].slots();
+        let unknown = slots
+            .into_iter()
+            .filter_map(|slot| self.slot(slot))
+            .filter(|backend| !backend.state().is_known());
+        unknown.map(|backend| backend.name.clone()).collect()
+    }
+}
