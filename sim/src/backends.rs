@@ -35,6 +35,19 @@ pub struct Backends {
 struct Ended {
     outcome: Outcome,
     took: Duration,
+    timeout: Duration,
+}
+
+impl Ended {
+    /// What the prober says when it looks `late` after the end: an expiry that is handled too late proves nothing.
+    fn looked_at(self, late: Duration) -> (Outcome, Duration) {
+        let tolerance = (self.timeout / 10).max(Duration::from_millis(50));
+        let is_expiry = self.took == self.timeout && matches!(self.outcome, Outcome::Fail(_));
+        if is_expiry && late > tolerance {
+            return (Outcome::Inconclusive(LocalFault::Stalled), self.took + late);
+        }
+        (self.outcome, self.took)
+    }
 }
 
 impl Backends {
@@ -68,7 +81,7 @@ impl Backends {
         let behaviour = self.behaviours.get(&order.address).unwrap_or(&Behaviour::Up);
         let (outcome, took) = fate(behaviour, &order.target.kind, *seen, round_trip, order.timeout);
         let end = now + took;
-        self.due.insert((end, order.probe), Ended { outcome, took });
+        self.due.insert((end, order.probe), Ended { outcome, took, timeout: order.timeout });
         self.due_of.insert(order.probe, (now, end));
     }
 
@@ -77,7 +90,7 @@ impl Backends {
         let Some((began, end)) = self.due_of.remove(&probe) else { return };
         self.due.remove(&(end, probe));
         let outcome = Outcome::Inconclusive(LocalFault::Cancelled);
-        self.due.insert((now, probe), Ended { outcome, took: now.since(began) });
+        self.due.insert((now, probe), Ended { outcome, took: now.since(began), timeout: Duration::MAX });
         self.due_of.insert(probe, (began, now));
     }
 
@@ -92,13 +105,14 @@ impl Backends {
         self.due.keys().next().map(|(at, _)| *at)
     }
 
-    /// The probes that have ended by `now`, earliest first.
+    /// The probes that have ended by `now`, earliest first, as they look at `now`.
     pub fn finished(&mut self, now: Instant) -> Vec<Input> {
         let mut inputs = Vec::new();
         while let Some(entry) = self.due.first_entry()
             && entry.key().0 <= now
         {
-            let ((_, probe), Ended { outcome, took }) = entry.remove_entry();
+            let ((end, probe), ended) = entry.remove_entry();
+            let (outcome, took) = ended.looked_at(now.since(end));
             self.due_of.remove(&probe);
             inputs.push(Input::ProbeFinished { probe, outcome, took });
         }
@@ -281,6 +295,19 @@ mod tests {
         backends.set(address(), Behaviour::OneIn(3));
         let passes: Vec<bool> = (0..6).map(|_| probe(&mut backends, http()).0 == "pass").collect();
         assert_eq!(passes, [false, false, true, false, false, true]);
+    }
+
+    /// A stall of ours is not a death of theirs.
+    #[test]
+    fn an_expiry_that_is_seen_late_is_inconclusive() {
+        for (late_millis, says) in [(100, "L4TOUT"), (101, "too late")] {
+            let mut backends = Backends::new(1);
+            backends.set(address(), Behaviour::Silent);
+            backends.start(&order(1, http()), Instant::START);
+            let seen = Instant::START + TIMEOUT + Duration::from_millis(late_millis);
+            let words = backends.finished(seen)[0].to_string();
+            assert!(words.contains(says), "{words}");
+        }
     }
 
     #[test]

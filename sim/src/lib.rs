@@ -7,8 +7,10 @@ pub mod chance;
 pub mod link;
 pub mod script;
 pub mod vpp;
+pub mod world;
 
 pub use backends::Backends;
 pub use link::Link;
 pub use script::Scenario;
 pub use vpp::LbPlugin;
+pub use world::{Report, play};

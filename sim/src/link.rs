@@ -231,6 +231,11 @@ impl Link {
         }
     }
 
+    /// Lets VPP do what is due by `now`.
+    pub fn advance(&mut self, now: Instant) {
+        self.run(now);
+    }
+
     /// Everything that maglevd hears by `now`, in order.
     pub fn heard(&mut self, now: Instant) -> Vec<Input> {
         self.run(now);

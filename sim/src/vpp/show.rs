@@ -69,6 +69,20 @@ impl LbPlugin {
             .collect()
     }
 
+    /// The servers in use of a VIP and their weights, ascending by address; looks at no table.
+    pub fn weights(&self, vip: VipKey) -> Vec<(IpAddr, Weight)> {
+        let Some(vip) = self.find(vip.into()).and_then(|index| self.vips.get(index)) else {
+            return Vec::new();
+        };
+        let members = vip.members.iter().filter_map(|(_, index)| self.servers.get(*index));
+        let mut weights: Vec<(IpAddr, Weight)> = members
+            .filter(|server| server.used)
+            .map(|server| (server.address.into(), Weight::seen(server.weight)))
+            .collect();
+        weights.sort_unstable();
+        weights
+    }
+
     /// What `show lb vips verbose` prints. Only the numbers after `dpo:` are made up.
     pub fn verbose(&self) -> String {
         let mut text = String::new();
