@@ -2,4 +2,5 @@
 
 mod config;
 mod prober;
+mod scenarios;
 mod support;
