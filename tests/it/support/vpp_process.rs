@@ -142,7 +142,8 @@ impl VppProcess {
             .args(line.split_whitespace())
             .output()
             .expect("vppctl stands beside vpp");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        // The CLI talks to a terminal.
+        String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
     }
 
     /// Every request that VPP received, in order: the message's name and its fields, as VPP decoded them. What VPP

@@ -29,30 +29,30 @@ async fn the_handshake_tells_who_answers() {
 
 #[tokio::test]
 async fn an_absent_plugin_is_told_with_its_remedy() {
-    insta::assert_snapshot!(why_not(Offer::without_plugin()).await, @"");
+    insta::assert_snapshot!(why_not(Offer::without_plugin()).await, @"the lb plugin is not loaded: add `plugin lb_plugin.so { enable }` to the plugins section of VPP's startup.conf and restart VPP");
 }
 
 #[tokio::test]
 async fn an_old_release_is_told_with_what_it_lacks() {
-    insta::assert_snapshot!(why_not(Offer::release_26_06()).await, @"");
+    insta::assert_snapshot!(why_not(Offer::release_26_06()).await, @"the lb plugin of this VPP is too old: it lacks lb_conf_get, lb_add_del_as_v2, lb_as_set_weight, lb_as_v2_dump, which are there from release 26.10 on; earlier releases misread IPv4 prefixes and encapsulations, so maglevd does not write to them: upgrade VPP");
 }
 
 #[tokio::test]
 async fn another_definition_is_told_by_name() {
     let offer = Offer::current().redefining(&[Kind::LbAddDelVipV2, Kind::LbVipDetails]);
-    insta::assert_snapshot!(why_not(offer).await, @"");
+    insta::assert_snapshot!(why_not(offer).await, @"this VPP is incompatible: it defines messages otherwise than maglevd knows them: lb_add_del_vip_v2_0badcafe instead of lb_add_del_vip_v2_7c520e0f, lb_vip_details_0badcafe instead of lb_vip_details_1329ec9b; use a maglevd that was made for this VPP");
 }
 
 #[tokio::test]
 async fn a_missing_message_is_told_by_name() {
-    insta::assert_snapshot!(why_not(Offer::current().lacking(&[Kind::LbFlushVip])).await, @"");
+    insta::assert_snapshot!(why_not(Offer::current().lacking(&[Kind::LbFlushVip])).await, @"this VPP is incompatible: it lacks lb_flush_vip_1063f819; use release 26.10 or later");
 }
 
 /// `lb_as_dump` is not `lb_as_v2_dump`, and `lb_conf_get` is not `lb_conf`: names are compared whole.
 #[tokio::test]
 async fn a_longer_name_is_not_another_definition() {
     let why = why_not(Offer::current().lacking(&[Kind::LbConf])).await;
-    insta::assert_snapshot!(why, @"");
+    insta::assert_snapshot!(why, @"this VPP is incompatible: it lacks lb_conf_56cd3261; use release 26.10 or later");
 }
 
 /// A refused client is a link to try again, not an incompatibility.
@@ -62,7 +62,7 @@ async fn a_refused_client_tries_again() {
     let options = Options { mischief: vec![no], ..Options::default() };
     let why = Talk::start(ToyConnector::with(options)).connect().await.unwrap_err();
     assert!(matches!(why, Disconnect::Link(_)));
-    insta::assert_snapshot!(why, @"");
+    insta::assert_snapshot!(why, @"VPP refused us as an API client (sockclnt_create_reply.response -1)");
 }
 
 /// The words name the socket and the remedy.
@@ -84,5 +84,8 @@ async fn an_unreachable_socket_is_told_with_its_remedy() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
     let story = story.join("\n").replace(folder.to_str().unwrap(), "/run/vpp");
-    insta::assert_snapshot!(story, @"");
+    insta::assert_snapshot!(story, @r"
+    cannot connect to VPP: /run/vpp/api.sock: No such file or directory (os error 2): is VPP running, and does its `socksvr` section name this path?
+    cannot connect to VPP: /run/vpp/api.sock: Connection refused (os error 111): a stale socket: nobody listens, VPP stopped or is starting
+    ");
 }

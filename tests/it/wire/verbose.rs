@@ -2,6 +2,8 @@
 
 use maglevd::vpp::verbose::stickiness;
 
+use crate::support::shelf;
+
 fn show(text: &str) -> String {
     stickiness(text).iter().map(|(vip, sticky)| format!("{vip} {sticky}\n")).collect()
 }
@@ -10,7 +12,8 @@ fn show(text: &str) -> String {
 #[test]
 fn the_text_of_26_10_is_understood() {
     let path = format!("{}/fixtures/vpp/show-lb-vips-verbose.txt", env!("CARGO_MANIFEST_DIR"));
-    insta::assert_snapshot!(show(&std::fs::read_to_string(path).unwrap()), @"");
+    let shown = show(&std::fs::read_to_string(path).unwrap());
+    shelf("wire").bind(|| insta::assert_snapshot!("stickiness-of-26.10", shown));
 }
 
 /// NAT blocks run into the next line, L3DSR has a line more, the placeholder and the dead do not count.
@@ -22,7 +25,10 @@ fn odd_blocks_are_stepped_over() {
                  ip4-gre4 [7] 192.0.2.5/32 src_ip_sticky removed\n  protocol:6 port:80\n\
                  _WRONG_TYPE_ [8] 192.0.2.6/32\n  protocol:6 port:81\n\
                  ip4-gre4 [x] nonsense\n";
-    insta::assert_snapshot!(show(text), @"");
+    insta::assert_snapshot!(show(text), @r"
+    192.0.2.3 udp/53 true
+    192.0.2.4 tcp/80 false
+    ");
 }
 
 /// Nothing, noise and half a text are no reason to panic.
