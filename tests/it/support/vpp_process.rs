@@ -54,8 +54,9 @@ impl VppProcess {
         if is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        std::fs::write(folder.join("startup.conf"), startup_conf(&folder, &prefix, settings)).unwrap();
         let mut vpp = Self { folder, prefix, child: None };
+        let conf = startup_conf(&vpp.folder, &vpp.prefix, settings);
+        std::fs::write(vpp.folder.join("startup.conf"), conf).unwrap();
         vpp.start_again();
         vpp
     }
