@@ -540,7 +540,9 @@ impl Dataplane {
             return;
         }
         let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
-        self.round = Some(Round { cause, began: ctx.now, calls: 0, sweeps: may_sweep, swept: false });
+        let calls = self.round.as_ref().map_or(0, |round| round.calls);
+        let began = self.round.as_ref().map_or(ctx.now, |round| round.began);
+        self.round = Some(Round { cause, began, calls, sweeps: may_sweep, swept: false });
         self.drift_at = None;
         // A drift check that finds nothing is not worth a line.
         if cause != Cause::Interval {

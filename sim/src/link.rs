@@ -101,6 +101,8 @@ pub struct Tally {
     pub not_sent: u64,
     /// Deaths of VPP by what somebody sent.
     pub crashes: u64,
+    /// Flushes of VIPs that VPP did not know by that name: they may have hit any other.
+    pub wild_flushes: u64,
 }
 
 /// Something at VPP that maglevd does not hear of, for the timeline.

@@ -62,8 +62,11 @@ fn every_scenario_ends_as_expected_and_as_reviewed() {
         for failure in &report.failures {
             failures.push(format!("fixtures/scenarios/{name}.yaml, {failure}"));
         }
-        if report.tally.crashes > 0 {
-            failures.push(format!("{name}: VPP died of a call"));
+        if report.tally.crashes > 0 || report.tally.not_sent > 0 {
+            failures.push(format!("{name}: VPP died of a call, or would have"));
+        }
+        if report.tally.wild_flushes > 0 {
+            failures.push(format!("{name}: a VIP was flushed that VPP did not know"));
         }
         let mut settings = shelf("scenarios");
         settings.set_description(scenario.about.clone());
