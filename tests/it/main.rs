@@ -2,4 +2,6 @@
 
 mod config;
 mod prober;
+mod real_vpp;
 mod support;
+mod wire;
