@@ -1,1 +1,9 @@
-//! x
+//! The world that maglevd runs against in tests and in the demo.
+//!
+//! Depends on the core and on nothing that has a clock, a thread or a hash order of its own.
+
+pub mod script;
+pub mod vpp;
+
+pub use script::Scenario;
+pub use vpp::LbPlugin;
