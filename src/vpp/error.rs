@@ -102,10 +102,10 @@ impl fmt::Display for VppError {
             Self::Unwelcome { response } => {
                 write!(f, "VPP refused us as an API client (sockclnt_create_reply.response {response})")
             }
-            Self::LostFraming(err) => write!(f, "the stream from VPP makes no sense: {err}; reconnecting"),
-            Self::Malformed(err) => write!(f, "VPP's {err}; reconnecting"),
+            Self::LostFraming(err) => write!(f, "the stream from VPP makes no sense: {err}"),
+            Self::Malformed(err) => write!(f, "VPP's {err}"),
             Self::EndlessDump { rows } => {
-                write!(f, "VPP sent more than {rows} rows in one dump; reconnecting")
+                write!(f, "VPP sent more than {rows} rows in one dump")
             }
             Self::Incompatible(why) => why.fmt(f),
         }

@@ -17,6 +17,8 @@ const CLIENT_NAME: &str = "maglevd";
 /// The reply to the handshake is some 140 KB with every plugin; later chunks are mostly far smaller.
 pub(crate) const READ_CHUNK: usize = 64 << 10;
 
+const DECODED_AS_ASKED: &str = "a payload is decoded as the kind that was asked for";
+
 /// A stream to VPP, and what the handshake found out.
 pub(crate) struct Link<S> {
     pub(crate) stream: S,
@@ -69,27 +71,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hand<'_, S> {
 
     async fn table(&mut self, context: u32) -> Result<(u32, Table), VppError> {
         let create_reply = |id| (id == 16).then_some(Kind::SockclntCreateReply);
-        match self.receive(create_reply, Kind::SockclntCreateReply, context).await? {
-            Answer::SockclntCreateReply { response: 0, index, messages } => {
-                Ok((index, Table::resolve(&messages)?))
-            }
-            Answer::SockclntCreateReply { response, .. } => Err(VppError::Unwelcome { response }),
-            other => unreachable!("asked for sockclnt_create_reply, decoded {:?}", other.kind()),
+        let answer = self.receive(create_reply, Kind::SockclntCreateReply, context).await?;
+        let Answer::SockclntCreateReply { response, index, messages } = answer else {
+            unreachable!("{DECODED_AS_ASKED}");
+        };
+        if response != 0 {
+            return Err(VppError::Unwelcome { response });
         }
+        Ok((index, Table::resolve(&messages)?))
     }
 
     async fn version(&mut self, table: &Table, context: u32) -> Result<String, VppError> {
-        match self.receive(|id| table.answer(id), Kind::ShowVersionReply, context).await? {
-            Answer::ShowVersionReply { version, .. } => Ok(version),
-            other => unreachable!("asked for show_version_reply, decoded {:?}", other.kind()),
-        }
+        let answer = self.receive(|id| table.answer(id), Kind::ShowVersionReply, context).await?;
+        let Answer::ShowVersionReply { version, .. } = answer else {
+            unreachable!("{DECODED_AS_ASKED}");
+        };
+        Ok(version)
     }
 
     async fn pid(&mut self, table: &Table, context: u32) -> Result<u32, VppError> {
-        match self.receive(|id| table.answer(id), Kind::ControlPingReply, context).await? {
-            Answer::ControlPingReply { pid, .. } => Ok(pid),
-            other => unreachable!("asked for control_ping_reply, decoded {:?}", other.kind()),
-        }
+        let answer = self.receive(|id| table.answer(id), Kind::ControlPingReply, context).await?;
+        let Answer::ControlPingReply { pid, .. } = answer else {
+            unreachable!("{DECODED_AS_ASKED}");
+        };
+        Ok(pid)
     }
 
     /// The answer `wanted` with this context. Everything else is dropped and counted.

@@ -60,7 +60,7 @@ pub enum Who {
 }
 
 impl Who {
-    pub(super) fn parse(word: &str) -> Self {
+    pub(crate) fn parse(word: &str) -> Self {
         word.parse().map_or_else(|_| Self::Name(word.to_owned()), Self::Address)
     }
 }

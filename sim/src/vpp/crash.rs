@@ -18,6 +18,8 @@ pub enum Crash {
     PrefixLength(Prefix),
     /// A server of an all-port VIP with a NAT encapsulation.
     NatWithoutPort(VipKey),
+    /// A text larger than the free memory for API messages.
+    CliReply,
     /// An all-port VIP that reaches itself: one packet is wrapped until VPP aborts.
     Loop(VipKey, IpAddr),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Crash {
                 write!(f, "prefix length {} of {} is too long", prefix.len, prefix.address)
             }
             Self::NatWithoutPort(vip) => write!(f, "a server for {vip}, which has NAT and no port"),
+            Self::CliReply => f.write_str("a CLI reply that does not fit the API segment"),
             Self::Loop(vip, server) => write!(f, "{vip} reaches itself through {server}"),
         }
     }

@@ -3,15 +3,18 @@
 use core::fmt::Write as _;
 use core::net::IpAddr;
 
-use maglev_core::model::{ServerRow, VipKey, VipRow, Weight};
+use maglev_core::model::{Prefix, Protocol, ServerRow, VipKey, VipRow, Weight};
 
-use super::LbPlugin;
 use super::address::Ip46;
 use super::vip::{Kind, Server, Vip};
+use super::{Crash, LbPlugin};
 
 /// Names of the packet counters of a VIP.
 const COUNTERS: [&str; 4] =
     ["packet from existing sessions", "first session packet", "untracked packet", "no server configured"];
+
+/// Free memory for API messages of a VPP that was not told otherwise.
+const API_SEGMENT: usize = 16 << 20;
 
 impl LbPlugin {
     /// What `lb_vip_dump` says: the VIPs in use in ascending order of index. Its field for the length has 16 bits.
@@ -66,6 +69,20 @@ impl LbPlugin {
             .collect()
     }
 
+    /// The servers in use of a VIP and their weights, ascending by address; looks at no table.
+    pub fn weights(&self, vip: VipKey) -> Vec<(IpAddr, Weight)> {
+        let Some(vip) = self.find(vip.into()).and_then(|index| self.vips.get(index)) else {
+            return Vec::new();
+        };
+        let members = vip.members.iter().filter_map(|(_, index)| self.servers.get(*index));
+        let mut weights: Vec<(IpAddr, Weight)> = members
+            .filter(|server| server.used)
+            .map(|server| (server.address.into(), Weight::seen(server.weight)))
+            .collect();
+        weights.sort_unstable();
+        weights
+    }
+
     /// What `show lb vips verbose` prints. Only the numbers after `dpo:` are made up.
     pub fn verbose(&self) -> String {
         let mut text = String::new();
@@ -75,15 +92,29 @@ impl LbPlugin {
         text
     }
 
+    /// What a reader finds in that text: the VIPs in use, and whether they hash the source address only.
+    ///
+    /// # Errors
+    /// The text would not fit the API segment, and a real VPP aborts.
+    pub fn sticky(&self) -> Result<Vec<(VipKey, bool)>, Crash> {
+        if 300 * self.vips.len() + 110 * self.servers.len() > API_SEGMENT {
+            return Err(Crash::CliReply);
+        }
+        let rows = self.vips.iter().filter(|(index, vip)| *index != 0 && vip.used);
+        Ok(rows
+            .map(|(_, vip)| {
+                let (address, len) = printed(vip);
+                let prefix = Prefix { address, len };
+                let key = VipKey { prefix, protocol: Protocol(vip.key.protocol), port: vip.key.port };
+                (key, vip.src_ip_sticky)
+            })
+            .collect())
+    }
+
     fn print_vip(&self, text: &mut String, index: u32, vip: &Vip) -> core::fmt::Result {
         let sticky = if vip.src_ip_sticky { " src_ip_sticky" } else { "" };
         let removed = if vip.used { "" } else { " removed" };
-        let prefix = vip.key.prefix;
-        let (address, len) = if prefix.is_ip4() {
-            (IpAddr::from(prefix.address), prefix.len - 96)
-        } else {
-            (IpAddr::V6(prefix.address.0.into()), prefix.len)
-        };
+        let (address, len) = printed(vip);
         writeln!(text, " {} [{index}] {address}/{len}{sticky}{removed}", vip.kind.word())?;
         writeln!(text, "  new_size:{}", vip.length)?;
         if vip.key.port != 0 {
@@ -112,5 +143,15 @@ impl LbPlugin {
             )?;
         }
         writeln!(text)
+    }
+}
+
+/// A prefix as the text has it; unlike a dump it shows `::/64` as it is.
+fn printed(vip: &Vip) -> (IpAddr, u8) {
+    let prefix = vip.key.prefix;
+    if prefix.is_ip4() {
+        (IpAddr::from(prefix.address), prefix.len - 96)
+    } else {
+        (IpAddr::V6(prefix.address.0.into()), prefix.len)
     }
 }

@@ -25,7 +25,7 @@ async fn a_killed_vpp_is_noticed_and_found_again() {
     let why = talk.connect().await.unwrap_err().to_string();
     assert!(why.contains("a stale socket: nobody listens"), "{why}");
 
-    vpp.start_again();
+    vpp.restart();
     let second = talk.connect().await.unwrap();
     assert_ne!(first.pid, second.pid);
     assert!(second.boot_time >= first.boot_time);
@@ -33,6 +33,23 @@ async fn a_killed_vpp_is_noticed_and_found_again() {
 
     vpp.stop();
     talk.end().await;
+}
+
+/// A VPP that stands still answers nothing and loses nothing: what was asked meanwhile is answered in order.
+#[tokio::test]
+#[ignore = "needs MAGLEV_VPP_BIN"]
+async fn a_frozen_vpp_answers_when_it_thaws() {
+    let vpp = VppProcess::start();
+    let mut talk = Talk::connected(connector(&vpp)).await;
+    vpp.freeze();
+    let mut calls = Vec::new();
+    for _ in 0..500 {
+        calls.push(talk.order(Read::Ping).await);
+    }
+    vpp.thaw();
+    for call in calls {
+        assert_eq!(talk.reply().await, (call, Reply::Done));
+    }
 }
 
 /// Requests that VPP never read turn its death into ECONNRESET; it is a death all the same.

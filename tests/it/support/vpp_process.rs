@@ -54,8 +54,9 @@ impl VppProcess {
         if is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        std::fs::write(folder.join("startup.conf"), startup_conf(&folder, &prefix, settings)).unwrap();
         let mut vpp = Self { folder, prefix, child: None };
+        let conf = startup_conf(&vpp.folder, &vpp.prefix, settings);
+        std::fs::write(vpp.folder.join("startup.conf"), conf).unwrap();
         vpp.start_again();
         vpp
     }
@@ -142,7 +143,8 @@ impl VppProcess {
             .args(line.split_whitespace())
             .output()
             .expect("vppctl stands beside vpp");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        // The CLI talks to a terminal.
+        String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
     }
 
     /// Every request that VPP received, in order: the message's name and its fields, as VPP decoded them. What VPP
