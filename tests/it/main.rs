@@ -7,7 +7,6 @@
 )]
 
 mod config;
-mod model;
 mod prober;
 mod real_vpp;
 mod scenarios;
