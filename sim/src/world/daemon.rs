@@ -138,7 +138,7 @@ impl World {
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
-                // A change stands there already, as the call that made it.
+                // The call that changed VPP stands there already.
                 if !matches!(*event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", &event.to_string());
                 }
