@@ -50,7 +50,8 @@ impl Link {
     }
 
     fn execute(&mut self, connection: ConnectionId, queued: Queued) {
-        let Queued { call, request, run_at, fault } = queued;
+        let Queued { call, request, run_at } = queued;
+        let fault = self.strike(&request);
         let reply = match fault {
             Some(FaultKind::Refuse(retval)) => Ok(Reply::Refused(retval)),
             Some(
