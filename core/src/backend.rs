@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::config::{self, Check};
+use crate::frontend::Standing;
 use crate::health::{Cadence, Health, State};
 use crate::input::Outcome;
 use crate::schedule::Jitter;
@@ -111,6 +112,11 @@ impl Backend {
     /// The state.
     pub const fn state(&self) -> State {
         self.health.state()
+    }
+
+    /// What its frontends need to know.
+    pub const fn standing(&self) -> Standing {
+        Standing { state: self.state(), resumed: self.resumed }
     }
 
     /// Whether probes run.

@@ -12,6 +12,21 @@ use crate::policy::{self, Entry, Server};
 use crate::reconcile::Want;
 use crate::time::Instant;
 
+/// What a frontend needs to know of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The verdict.
+    pub state: State,
+    /// Its `unknown` follows a pause.
+    pub resumed: bool,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { state: State::Unknown, resumed: false }
+    }
+}
+
 /// A backend in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -25,6 +40,9 @@ pub struct Member {
     pub configured: Weight,
     /// An operator's weight.
     pub set: Option<Weight>,
+    /// What is known of the backend. Kept here too, because a transition recomputes the whole frontend and the
+    /// backends lie scattered in memory.
+    pub standing: Standing,
 }
 
 impl Member {
@@ -68,15 +86,6 @@ pub struct Frontend {
     pub hold: Option<Hold>,
 }
 
-/// What a frontend needs to know of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// The verdict.
-    pub state: State,
-    /// Its `unknown` follows a pause.
-    pub resumed: bool,
-}
-
 impl Frontend {
     /// The frontend of a configuration; `slot_of` maps positions in the configuration to slots.
     pub fn new(
@@ -96,6 +105,7 @@ impl Frontend {
                 pool,
                 configured: member.weight,
                 set: None,
+                standing: Standing::default(),
             })
             .collect();
         Self {
@@ -127,13 +137,20 @@ impl Frontend {
         self.members.iter().map(|member| member.slot).collect()
     }
 
+    /// Notes what is known of one backend.
+    pub fn note(&mut self, slot: u32, standing: Standing) {
+        for member in self.members.iter_mut().filter(|member| member.slot == slot) {
+            member.standing = standing;
+        }
+    }
+
     /// Computes servers and state anew, and returns the servers before.
-    pub fn recompute(&mut self, standing: impl Fn(u32) -> Standing) -> Vec<Server> {
+    pub fn recompute(&mut self) -> Vec<Server> {
         let entries: Vec<Entry> = self
             .members
             .iter()
             .map(|member| {
-                let Standing { mut state, resumed } = standing(member.slot);
+                let Standing { mut state, resumed } = member.standing;
                 if state == State::Unknown && self.presumed.contains(&member.slot) {
                     state = State::Up;
                 }

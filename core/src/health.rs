@@ -204,3 +204,6 @@ impl Health {
 fn thresholds(timing: Option<&Timing>) -> (u8, u8) {
     timing.map_or((1, 1), |timing| (timing.rise.get(), timing.fall.get()))
 }
+
+#[cfg(test)]
+mod tests;

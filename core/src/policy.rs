@@ -131,3 +131,6 @@ pub fn frontend_state(servers: &[Server], entries: &[Entry]) -> State {
         State::Down
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -337,3 +337,6 @@ pub fn edges(debts: &mut Debts, old: &[Server], new: &[Server], by_operator: boo
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

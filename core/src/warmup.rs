@@ -157,3 +157,6 @@ impl Warmup {
         self.begun = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

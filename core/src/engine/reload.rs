@@ -64,6 +64,12 @@ impl Engine {
                     backend.frontends.push(u32::try_from(at).unwrap_or(u32::MAX));
                 }
             }
+            let slots = &self.slots;
+            for member in &mut self.frontends.list_mut()[at].members {
+                if let Some(backend) = slots.get(member.slot as usize).and_then(Option::as_ref) {
+                    member.standing = backend.standing();
+                }
+            }
             self.frontends.list_mut()[at].unknown = unknown;
         }
     }

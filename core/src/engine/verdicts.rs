@@ -9,7 +9,6 @@ use crate::action::{Action, ProbeOrder};
 use crate::backend::{Backend, InFlight, Transition};
 use crate::dataplane::tell;
 use crate::event::{Cause, Event, Trigger};
-use crate::frontend::Standing;
 use crate::health::State;
 use crate::input::{LocalFault, Outcome, ProbeId};
 use crate::time::Instant;
@@ -187,7 +186,9 @@ impl Engine {
         );
         let frontends = backend.frontends.clone();
         let delta = i32::from(before.is_known()) - i32::from(to.is_known());
+        let standing = backend.standing();
         for at in frontends {
+            self.frontends.list_mut()[at as usize].note(slot, standing);
             self.backend_moved(at, slot, delta, mover, now, out);
         }
         self.complete_if_released(now, out);
@@ -245,17 +246,9 @@ impl Engine {
         now: Instant,
         out: &mut Vec<Action>,
     ) -> bool {
-        let slots = &self.slots;
-        let standing = |slot: u32| {
-            let backend = slots.get(slot as usize).and_then(Option::as_ref);
-            backend.map_or(Standing { state: State::Unknown, resumed: false }, |backend| Standing {
-                state: backend.state(),
-                resumed: backend.resumed,
-            })
-        };
         let frontend = &mut self.frontends.list_mut()[at as usize];
         let before = frontend.state;
-        let old = frontend.recompute(standing);
+        let old = frontend.recompute();
         let (name, after) = (frontend.name.clone(), frontend.state);
         if before != after {
             tell(out, Event::FrontendTransition { frontend: name, from: before, to: after });

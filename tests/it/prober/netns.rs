@@ -1,6 +1,6 @@
 //! Namespaces: sockets are made inside, and what is missing is our fault.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
 use maglev_core::config::{CheckKind, Target};
 use maglev_core::input::{FailCode, LocalFault, Outcome};
@@ -47,6 +47,22 @@ async fn sockets_are_made_inside() {
     drop(namespace);
     let gone = bench.probe(LOCALHOST, inside(&path, tcp(port))).await;
     assert_eq!(gone, Outcome::Inconclusive(LocalFault::NoNetns(path)));
+}
+
+#[tokio::test]
+async fn a_source_address_does_not_use_up_the_ports() {
+    let Some(namespace) = Namespace::new() else { return };
+    let listener = namespace.inside(|| TcpListener::bind("0.0.0.0:0").unwrap());
+    let port = listener.local_addr().unwrap().port();
+    // Two ports for all: closed connections keep theirs for a minute, so they must be shared between backends.
+    namespace.set("ipv4/ip_local_port_range", "61000 61001");
+    let mut target = inside(&namespace.0, tcp(port));
+    target.ipv4_source = Some(Ipv4Addr::new(127, 0, 0, 200));
+    let mut bench = Bench::new();
+    for last in 1..=20 {
+        let backend = Ipv4Addr::new(127, 0, 0, last);
+        assert_eq!(bench.probe(backend.into(), target.clone()).await, Outcome::Pass);
+    }
 }
 
 /// Our namespace, and a router beside it that knows no way onwards.

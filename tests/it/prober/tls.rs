@@ -71,11 +71,11 @@ async fn a_self_signed_certificate_is_refused_unless_anybody_will_do() {
 #[tokio::test]
 async fn the_systems_authorities_do_not_vouch_for_strangers() {
     let port = tls_server(self_signed("127.0.0.1")).await;
-    match Bench::new().probe_kind(https(port, Tls::default())).await {
-        Outcome::Inconclusive(fault) => {
-            assert!(fault.to_string().contains("the system has no authorities"), "{fault}");
-        }
-        outcome => assert_fails(&outcome, FailCode::L6Rsp, "the certificate's issuer is not trusted"),
+    let outcome = Bench::new().probe_kind(https(port, Tls::default())).await;
+    if let Outcome::Inconclusive(fault) = &outcome {
+        assert!(fault.to_string().contains("the system has no authorities"), "{fault}");
+    } else {
+        assert_fails(&outcome, FailCode::L6Rsp, "the certificate's issuer is not trusted");
     }
 }
 
@@ -115,7 +115,7 @@ async fn a_handshake_without_an_answer_times_out() {
     let hello = clock.clone();
     let (port, _server) = server(move |mut stream| async move {
         // The hello has been read, so the probe is past its connection.
-        stream.read(&mut [0; 64]).await.unwrap();
+        stream.read_exact(&mut [0; 64]).await.unwrap();
         hello.advance(Duration::from_secs(1));
         std::future::pending::<()>().await;
     })

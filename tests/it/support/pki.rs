@@ -40,7 +40,7 @@ impl Authority {
             params.not_after = date_time_ymd(2020, 2, 1);
         }
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        settings(certificate, &key)
+        settings(&certificate, &key)
     }
 }
 
@@ -48,10 +48,10 @@ impl Authority {
 pub fn self_signed(name: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![name.into()]).unwrap().self_signed(&key).unwrap();
-    settings(certificate, &key)
+    settings(&certificate, &key)
 }
 
-fn settings(certificate: rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+fn settings(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
     let chain = vec![certificate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
