@@ -181,7 +181,7 @@ impl World {
             }
             Action::Call { connection, call, request } => {
                 self.writes += usize::from(matches!(request, Request::Write(_)));
-                let reply = self.vpp.answer(request);
+                let reply = self.vpp.answer(&request);
                 self.inbox.push_back(Input::VppReplied { connection, call, reply });
             }
             Action::Disconnect(_) => panic!("the engine hangs up"),
@@ -209,7 +209,7 @@ struct Vip {
 }
 
 impl Vpp {
-    fn answer(&mut self, request: Request) -> Reply {
+    fn answer(&mut self, request: &Request) -> Reply {
         match request {
             Request::Write(write) => {
                 self.write(write);
@@ -223,15 +223,15 @@ impl Vpp {
                 flow_timeout_secs: 40,
             })),
             Request::Read(Read::Vips) => Reply::Vips(self.vip_rows()),
-            Request::Read(Read::Servers(of)) => Reply::Servers(self.server_rows(of)),
+            Request::Read(Read::Servers(of)) => Reply::Servers(self.server_rows(*of)),
             Request::Read(Read::Verbose) => {
                 Reply::Sticky(self.vips.keys().map(|vip| (*vip, false)).collect())
             }
         }
     }
 
-    fn write(&mut self, write: Write) {
-        match write {
+    fn write(&mut self, write: &Write) {
+        match *write {
             Write::SetConf(conf) => self.conf = Some(conf),
             Write::AddVip { vip, encap, table_length, .. } => {
                 self.vips.insert(vip, Vip { encap, table_length, servers: BTreeMap::new() });
