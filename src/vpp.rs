@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Speaks VPP's binary API over its Unix socket: the daemon's half, and the other half for the demo and the tests.
+//!
+//! ```text
+//!  Order ──► client::run ──► session ──► ask ──► frame ──► api.sock ──► VPP, or server::serve
+//!  Input ◄──                          ◄── answer ◄──
+//! ```
+//!
+//! What a reader would get wrong: VPP answers nothing at all to what it does not understand, so nothing in here
+//! waits with a limit of its own. The engine owns the deadlines; it sends [`Order::Disconnect`] when one passes.
+
+pub mod answer;
+pub mod ask;
+pub mod client;
+pub mod codec;
+pub mod error;
+pub mod frame;
+mod handshake;
+pub mod lb;
+pub mod messages;
+pub mod server;
+mod session;
+pub mod stats;
+pub mod table;
+pub mod unix;
+pub mod verbose;
+mod waiting;
+
+pub use client::{Connector, Counters, Order, run, run_counted};
+pub use error::VppError;
+pub use unix::UnixConnector;

@@ -1,1 +1,16 @@
-//! x
+//! The world that maglevd runs against in tests and in the demo.
+//!
+//! Depends on the core and on nothing that has a clock, a thread or a hash order of its own.
+
+pub mod backends;
+pub mod chance;
+pub mod link;
+pub mod script;
+pub mod vpp;
+pub mod world;
+
+pub use backends::Backends;
+pub use link::Link;
+pub use script::Scenario;
+pub use vpp::LbPlugin;
+pub use world::{Report, play};

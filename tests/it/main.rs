@@ -1,5 +1,14 @@
 //! The one integration-test binary: one module per room or story.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says what it expects, in its helpers too; everything else is a failure"
+)]
+
 mod config;
 mod prober;
+mod real_vpp;
+mod scenarios;
 mod support;
+mod wire;

@@ -1,11 +1,13 @@
 //! What several rooms of the tests share.
 
-use std::path::Path;
+pub mod vpp_process;
+pub mod vpp_talk;
+pub mod vpp_toy;
 
-/// Where snapshots of one kind stand: `snapshots/<name>/<snapshot>.snap`, mirroring `fixtures/<name>/`.
+/// Settings for snapshots under `snapshots/<name>/`: absolute, without module names, without expressions.
 pub fn shelf(name: &str) -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name));
+    settings.set_snapshot_path(format!("{}/snapshots/{name}", env!("CARGO_MANIFEST_DIR")));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings

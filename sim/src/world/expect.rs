@@ -1,0 +1,98 @@
+//! Whether the facts of an expectation are true now.
+
+use core::fmt::Debug;
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use maglev_core::model::VipKey;
+
+use super::World;
+use crate::script::{Facts, Who};
+
+impl World {
+    /// What is not as expected, in words.
+    pub(super) fn unmet(&self, facts: &Facts) -> Result<Vec<String>, String> {
+        let mut unmet = Vec::new();
+        let tally = self.link.tally();
+        differs(&mut unmet, "writes", facts.writes, &tally.writes);
+        differs(&mut unmet, "refused", facts.refused, &tally.refused);
+        differs(&mut unmet, "flows-moved", facts.flows_moved, &self.traffic.moved);
+        differs(&mut unmet, "packets-dropped", facts.packets_dropped, &self.traffic.dropped);
+        if let Some(wanted) = facts.in_sync {
+            let differences = self.differences();
+            match (wanted, differences.is_empty()) {
+                (true, false) => unmet.push(format!("not in sync: {}", differences.join("; "))),
+                (false, true) => unmet.push("in sync, which was not expected".into()),
+                (true, true) | (false, false) => (),
+            }
+        }
+        let is_told = |name: &&String| self.told.contains(name.as_str());
+        unmet.extend(
+            facts.told.iter().filter(|name| !is_told(name)).map(|name| format!("{name} was not told")),
+        );
+        unmet.extend(facts.not_told.iter().filter(is_told).map(|name| format!("{name} was told")));
+        for (frontend, backends) in &facts.weights {
+            self.compare_weights(frontend, backends, &mut unmet)?;
+        }
+        Ok(unmet)
+    }
+
+    fn compare_weights(
+        &self,
+        frontend: &str,
+        backends: &BTreeMap<String, i16>,
+        unmet: &mut Vec<String>,
+    ) -> Result<(), String> {
+        let held = self.held(self.vip(frontend)?).unwrap_or_default();
+        for (backend, wanted) in backends {
+            let address = self.address(&Who::parse(backend))?;
+            let weight = held.get(&address).map_or(-1, |weight| i16::from(*weight));
+            if weight != *wanted {
+                unmet.push(format!("weight of {backend} in {frontend} is {weight}, expected {wanted}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights of a VIP in VPP by address; `None` if it is not there.
+    fn held(&self, vip: VipKey) -> Option<BTreeMap<IpAddr, u8>> {
+        let plugin = self.link.plugin()?;
+        plugin.vips().iter().find(|row| row.vip == vip)?;
+        let rows = plugin.weights(vip);
+        Some(rows.into_iter().map(|(address, weight)| (address, weight.value())).collect())
+    }
+
+    /// How VPP differs from what the engine wants; both sides are looked at directly, not through its picture.
+    fn differences(&self) -> Vec<String> {
+        let Some(engine) = self.daemon.engine() else { return vec!["maglevd is not running".into()] };
+        let view = engine.view();
+        let mut differences = Vec::new();
+        for frontend in &view.frontends {
+            let Some(held) = self.held(frontend.vip) else {
+                differences.push(format!("{} is not in VPP", frontend.name));
+                continue;
+            };
+            let wanted: BTreeMap<IpAddr, u8> = frontend
+                .servers
+                .iter()
+                .filter_map(|server| Some((server.address, server.wanted?.value())))
+                .collect();
+            if held != wanted {
+                differences.push(format!("{} holds {held:?}, wanted {wanted:?}", frontend.name));
+            }
+        }
+        let conf = self.link.plugin().map(crate::vpp::LbPlugin::conf);
+        if self.config.lb().conf.is_some() && conf != self.config.lb().conf {
+            differences.push("lb conf differs".into());
+        }
+        differences
+    }
+}
+
+fn differs<T: PartialEq + Debug>(unmet: &mut Vec<String>, what: &str, wanted: Option<T>, is: &T) {
+    if let Some(wanted) = wanted
+        && wanted != *is
+    {
+        unmet.push(format!("{what} is {is:?}, expected {wanted:?}"));
+    }
+}

@@ -1,0 +1,126 @@
+//! What happened, for people: time, who, what.
+//!
+//! Calls stand there once they are answered; pings do not, and a probe only when it ends otherwise than the one before.
+
+use core::fmt;
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use maglev_core::input::Outcome;
+use maglev_core::model::{Reply, Request};
+use maglev_core::{CallId, GoDuration, Input, Instant, ProbeId, ProbeOrder};
+
+use crate::link::Note;
+use crate::script::Happening;
+
+/// The lines so far, and what they must remember.
+#[derive(Default)]
+pub(super) struct Timeline {
+    text: String,
+    open: BTreeMap<CallId, Request>,
+    probed: BTreeMap<ProbeId, IpAddr>,
+    last: BTreeMap<IpAddr, Outcome>,
+}
+
+pub(super) fn time(at: Instant) -> GoDuration {
+    GoDuration(at.since_start())
+}
+
+impl Timeline {
+    pub(super) fn line(&mut self, at: Instant, who: &str, what: &str) {
+        let time = time(at).to_string();
+        self.text.push_str(&format!("{time:>8}  {who:<8} {what}\n"));
+    }
+
+    pub(super) fn lines(&mut self, at: Instant, who: &str, lines: Vec<String>) {
+        for what in lines {
+            self.line(at, who, &what);
+        }
+    }
+
+    pub(super) fn happening(&mut self, at: Instant, happening: &Happening) {
+        match happening {
+            Happening::Backend { who, behaviour } => self.line(at, "backend", &format!("{who}: {behaviour}")),
+            Happening::Vpp(change) => self.line(at, "vpp", &change.to_string()),
+            Happening::Fault(fault) => self.line(at, "fault", &fault.to_string()),
+            // VPP's answer belongs to it, so it is written when that is known.
+            Happening::Foreign(_) | Happening::Expect(_) => (),
+            Happening::Reload { config, forced } => {
+                self.line(at, "reload", &format!("{config}{}", if *forced { " forced" } else { "" }));
+            }
+            Happening::ReloadInvalid(kind) => self.line(at, "reload", &format!("invalid: {}", kind.word())),
+            Happening::Operator(command) => self.line(at, "operator", &command.to_string()),
+            Happening::Daemon(change) => self.line(at, "daemon", &change.to_string()),
+            Happening::Traffic { frontend, flows } => {
+                self.line(at, "traffic", &format!("{frontend}: {flows} flows"));
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, at: Instant, note: &Note) {
+        match note {
+            Note::Unheard(write, retval) => {
+                self.line(at, "unheard", &format!("{write}: {}", answer(*retval)));
+            }
+            Note::ReplyLost(request) => self.line(at, "lost", &format!("the reply to {request}")),
+            Note::Foreign(write, retval) => {
+                self.line(at, "foreign", &format!("{write}: {}", answer(*retval)));
+            }
+            Note::Crashed(crash) => self.line(at, "CRASH", &crash.to_string()),
+        }
+    }
+
+    pub(super) fn probe(&mut self, order: &ProbeOrder) {
+        self.probed.insert(order.probe, order.address);
+    }
+
+    pub(super) fn call(&mut self, call: CallId, request: &Request) {
+        self.open.insert(call, request.clone());
+    }
+
+    /// maglevd dropped its connection: its open calls are answered by that.
+    pub(super) fn ended(&mut self) {
+        self.open.clear();
+    }
+
+    pub(super) fn input(&mut self, at: Instant, input: &Input) {
+        match input {
+            Input::ProbeFinished { probe, outcome, .. } => self.probe_finished(at, *probe, outcome),
+            Input::VppReplied { call, reply, .. } => {
+                if let Some(request) = self.open.remove(call) {
+                    self.line(at, "call", &format!("{request}: {reply}"));
+                }
+            }
+            Input::VppDisconnected { .. } => {
+                self.line(at, "link", &input.to_string());
+                for request in core::mem::take(&mut self.open).into_values() {
+                    self.line(at, "call", &format!("{request}: no answer"));
+                }
+            }
+            Input::VppConnected { .. } => self.line(at, "link", &input.to_string()),
+            // These stand there as happenings of the scenario.
+            Input::WakeupDue
+            | Input::ConfigLoaded { .. }
+            | Input::ConfigRejected { .. }
+            | Input::Commanded { .. }
+            | Input::ShutdownRequested => (),
+        }
+    }
+
+    fn probe_finished(&mut self, at: Instant, probe: ProbeId, outcome: &Outcome) {
+        let Some(address) = self.probed.remove(&probe) else { return };
+        if self.last.insert(address, outcome.clone()).as_ref() != Some(outcome) {
+            self.line(at, "probe", &format!("{address}: {outcome}"));
+        }
+    }
+}
+
+fn answer(retval: i32) -> Reply {
+    if retval == 0 { Reply::Done } else { Reply::Refused(retval) }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

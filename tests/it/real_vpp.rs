@@ -1,0 +1,8 @@
+//! The client against a real VPP with the lb plugin. Ignored unless asked for:
+//!
+//! ```sh
+//! MAGLEV_VPP_BIN=… MAGLEV_VPP_PLUGINS=… cargo test --test it real_vpp -- --ignored
+//! ```
+
+mod calls;
+mod life;

@@ -1,0 +1,89 @@
+//! Whole runs on simulated time: every file of `fixtures/scenarios` is played, what it expects must hold, and its
+//! timeline is a snapshot that was read by a person.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use maglev_core::Config;
+use maglev_sim::{Report, Scenario, play};
+use maglevd::config::{self, Options};
+
+use crate::support::shelf;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
+}
+
+fn read(text: &str) -> Result<Arc<Config>, String> {
+    config::parse(text.as_bytes(), "config", Options::default())
+        .map(|loaded| loaded.config)
+        .map_err(|error| error.to_string())
+}
+
+/// Every scenario by name, in the order of names.
+fn scenarios() -> Vec<(String, Scenario)> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder())
+        .expect("fixtures/scenarios can be listed")
+        .map(|entry| entry.expect("an entry can be read").path())
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.file_stem().expect("a scenario has a name").to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).expect("a scenario can be read");
+            let scenario = Scenario::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            (name, scenario)
+        })
+        .collect()
+}
+
+fn run(name: &str, scenario: &Scenario) -> Report {
+    play(scenario, &read).unwrap_or_else(|error| panic!("fixtures/scenarios/{name}.yaml: {error}"))
+}
+
+/// `SCENARIO=name cargo test --test it scenarios` plays one and prints its timeline.
+#[test]
+fn every_scenario_ends_as_expected_and_as_reviewed() {
+    let only = std::env::var("SCENARIO").ok();
+    let mut failures = Vec::new();
+    let all: Vec<_> =
+        scenarios().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))).collect();
+    assert!(!all.is_empty(), "no scenario was played");
+    for (name, scenario) in &all {
+        let report = run(name, scenario);
+        if only.is_some() {
+            println!("{name}: {}\n{}", scenario.about, report.timeline);
+        }
+        for failure in &report.failures {
+            failures.push(format!("fixtures/scenarios/{name}.yaml, {failure}"));
+        }
+        if report.tally.crashes > 0 {
+            failures.push(format!("{name}: VPP died of a call"));
+        }
+        let mut settings = shelf("scenarios");
+        settings.set_description(scenario.about.clone());
+        settings.bind(|| insta::assert_snapshot!(name.as_str(), report.timeline));
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[test]
+fn a_run_is_a_function_of_its_file() {
+    for (name, scenario) in scenarios() {
+        assert_eq!(run(&name, &scenario), run(&name, &scenario), "{name}");
+        let printed = Scenario::read(&scenario.to_string()).expect("what is printed reads back");
+        assert_eq!(run(&name, &scenario).timeline, run(&name, &printed).timeline, "{name}");
+    }
+}
+
+#[test]
+fn every_timeline_belongs_to_a_scenario() {
+    let names: Vec<String> = scenarios().into_iter().map(|(name, _)| format!("{name}.snap")).collect();
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/scenarios");
+    for entry in fs::read_dir(snapshots).expect("snapshots/scenarios can be listed") {
+        let file = entry.expect("an entry can be read").file_name().to_string_lossy().into_owned();
+        assert!(names.contains(&file), "snapshots/scenarios/{file} has no scenario: delete it");
+    }
+}

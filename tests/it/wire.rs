@@ -1,0 +1,11 @@
+//! The wire to VPP: frames, messages, the client, and the server that plays VPP.
+
+mod compat;
+mod connection;
+mod golden;
+mod hazards;
+mod mischief;
+mod random;
+mod server;
+mod stats;
+mod verbose;
