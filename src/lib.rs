@@ -1,6 +1,22 @@
 //! The body of maglevd: adapters around `maglev_core`, and their wiring.
+//!
+//! ```text
+//!  signals, reload ──► daemon::Handle ──┐                  ┌──► prober ──► the backends
+//!                                       ├──► daemon::run ──┼──► vpp ─────► /run/vpp/api.sock
+//!  prober, vpp ──────► inbox ───────────┘                  └──► log
+//! ```
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod listen;
+pub mod log;
 pub mod prober;
+pub mod reload;
+pub mod service;
+pub mod signals;
+pub mod startup;
 pub mod vpp;

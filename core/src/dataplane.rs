@@ -250,7 +250,7 @@ impl Dataplane {
 
     /// Frontend `key` may differ from what is wanted: it is planned as soon as its gate is open.
     pub fn mark(&mut self, ctx: &Context<'_>, key: VipKey, cause: Cause) {
-        let urgent = cause == Cause::Transition;
+        let urgent = matches!(cause, Cause::Transition | Cause::Release);
         let vip = self.vips.entry(key).or_default();
         if let Some(trouble) = &mut vip.trouble {
             // A drift check is no reason for another attempt; a transition, a reload or an operator is.
@@ -273,7 +273,7 @@ impl Dataplane {
     /// The gate of `key` has opened: its first sync is reported as a release's.
     pub fn release(&mut self, ctx: &Context<'_>, key: VipKey) {
         self.vips.entry(key).or_default().releasing = true;
-        self.mark(ctx, key, Cause::Transition);
+        self.mark(ctx, key, Cause::Release);
     }
 
     /// A whole fresh dump is wanted, and then a sync of everything whose gate is open.
@@ -358,6 +358,8 @@ impl Dataplane {
         self.sweep(ctx, out);
         self.pump_flush(ctx, out);
         self.pump_ready(ctx, out);
+        // A refused attempt that has just ended looks again at once.
+        self.start_reads(ctx, out);
         self.finish_round(ctx, out);
     }
 
@@ -390,7 +392,7 @@ impl Dataplane {
 
     /// `lb_conf` goes first in every sync: before it VPP sends GRE from 255.255.255.255. True when the rest may follow.
     fn pump_conf(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) -> bool {
-        let Some(wanted) = ctx.lb.conf else { return true };
+        let Some(wanted) = ctx.lb.conf.filter(|_| !ctx.frontends.is_empty()) else { return true };
         let is_sync = !self.ready.is_empty() || self.round.is_some();
         if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
             return true;
@@ -511,7 +513,9 @@ impl Dataplane {
             self.conf_refusals = 0;
             let before = self.conf.replace(conf);
             tell(out, Event::Changed { call: Write::SetConf(conf) });
-            if let Some(before) = before.filter(|before| before.sticky_buckets != conf.sticky_buckets) {
+            let in_use = self.observed().next().is_some();
+            let resized = |before: &LbConf| in_use && before.sticky_buckets != conf.sticky_buckets;
+            if let Some(before) = before.filter(resized) {
                 tell(out, Event::FlowsDropped { from: before.sticky_buckets, to: conf.sticky_buckets });
             }
             return;
@@ -536,7 +540,9 @@ impl Dataplane {
             return;
         }
         let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
-        self.round = Some(Round { cause, began: ctx.now, calls: 0, sweeps: may_sweep, swept: false });
+        let calls = self.round.as_ref().map_or(0, |round| round.calls);
+        let began = self.round.as_ref().map_or(ctx.now, |round| round.began);
+        self.round = Some(Round { cause, began, calls, sweeps: may_sweep, swept: false });
         self.drift_at = None;
         // A drift check that finds nothing is not worth a line.
         if cause != Cause::Interval {

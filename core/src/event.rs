@@ -65,6 +65,8 @@ pub enum Cause {
     MaxDelay,
     /// `sync-interval` has passed.
     Interval,
+    /// Warm-up released a frontend.
+    Release,
     /// A backend changed its state, or a weight was set.
     Transition,
 }
@@ -79,6 +81,7 @@ impl Cause {
             Self::Operator => "operator",
             Self::MaxDelay => "max-delay",
             Self::Interval => "interval",
+            Self::Release => "release",
             Self::Transition => "transition",
         }
     }

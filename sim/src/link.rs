@@ -87,7 +87,6 @@ struct Queued {
     call: CallId,
     request: Request,
     run_at: Instant,
-    fault: Option<FaultKind>,
 }
 
 /// What oracles and expectations count, over all processes.
@@ -101,6 +100,8 @@ pub struct Tally {
     pub not_sent: u64,
     /// Deaths of VPP by what somebody sent.
     pub crashes: u64,
+    /// Flushes of VIPs that VPP did not know by that name: they may have hit any other.
+    pub wild_flushes: u64,
 }
 
 /// Something at VPP that maglevd does not hear of, for the timeline.
@@ -182,10 +183,9 @@ impl Link {
             self.hear(now, connection, Input::VppReplied { connection, call, reply });
             return;
         }
-        let fault = self.strike(&request);
         let before = self.queue.back().map_or(self.busy_until, |queued| queued.run_at.max(self.busy_until));
         let run_at = (now + self.one_way()).max(before) + SERVICE + self.slowed_by;
-        self.queue.push_back(Queued { call, request, run_at, fault });
+        self.queue.push_back(Queued { call, request, run_at });
     }
 
     /// Something happens to VPP or to the link.
@@ -210,7 +210,8 @@ impl Link {
         }
     }
 
-    /// A fault is armed; its ordinal counts calls that are made from now on.
+    /// A fault is armed; its ordinal counts calls that VPP executes from now on. A call that is lost with its link does
+    /// not count, so that a scenario can say which call it means.
     pub fn arm(&mut self, fault: Fault) {
         self.armed.push(fault);
     }

@@ -33,7 +33,8 @@ fn scenarios() -> Vec<(String, Scenario)> {
         .map(|path| {
             let name = path.file_stem().expect("a scenario has a name").to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).expect("a scenario can be read");
-            let scenario = Scenario::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let scenario =
+                Scenario::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             (name, scenario)
         })
         .collect()
@@ -48,8 +49,10 @@ fn run(name: &str, scenario: &Scenario) -> Report {
 fn every_scenario_ends_as_expected_and_as_reviewed() {
     let only = std::env::var("SCENARIO").ok();
     let mut failures = Vec::new();
-    let all: Vec<_> =
-        scenarios().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))).collect();
+    let all: Vec<_> = scenarios()
+        .into_iter()
+        .filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only)))
+        .collect();
     assert!(!all.is_empty(), "no scenario was played");
     for (name, scenario) in &all {
         let report = run(name, scenario);
@@ -59,8 +62,11 @@ fn every_scenario_ends_as_expected_and_as_reviewed() {
         for failure in &report.failures {
             failures.push(format!("fixtures/scenarios/{name}.yaml, {failure}"));
         }
-        if report.tally.crashes > 0 {
-            failures.push(format!("{name}: VPP died of a call"));
+        if report.tally.crashes > 0 || report.tally.not_sent > 0 {
+            failures.push(format!("{name}: VPP died of a call, or would have"));
+        }
+        if report.tally.wild_flushes > 0 {
+            failures.push(format!("{name}: a VIP was flushed that VPP did not know"));
         }
         let mut settings = shelf("scenarios");
         settings.set_description(scenario.about.clone());

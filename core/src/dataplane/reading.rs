@@ -222,7 +222,10 @@ impl Dataplane {
     fn whole(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) -> Progress {
         self.picture = true;
         self.recount_all(ctx);
-        self.begin_round(ctx, cause, out);
+        // A newer order wants another look, and a sync after that one.
+        if self.read_due.is_none() {
+            self.begin_round(ctx, cause, out);
+        }
         self.read_verbose(ctx, out);
         Progress { picture_whole: true }
     }

@@ -197,7 +197,7 @@ impl Dataplane {
     fn doom(&mut self, ctx: &Context<'_>, key: VipKey, recreate: bool) {
         if let Some(vip) = self.vips.get_mut(&key) {
             let alias = ipv6_alias(key).filter(|_| key.prefix.len > 32);
-            vip.doom = Some(Doom { recreate, flushed: false, alias });
+            vip.doom = Some(Doom { recreate, flushed: false, alias, answered: false });
         }
         self.dirty.insert(key);
         self.wake(key);
@@ -221,7 +221,7 @@ impl Dataplane {
             // Servers, flows, VIP: each part when the replies of the one before are in.
             return None;
         }
-        if doom.flushed {
+        if doom.flushed || !doom.is_named(key) {
             return Some((Stage::TakeDown, Vec::from([Write::DelVip { vip: name }])));
         }
         if self.pace.is_slow() && !vip.unit {
@@ -235,7 +235,7 @@ impl Dataplane {
         let vip = self.vips.get(&key)?;
         let (doom, seen) = (vip.doom?, vip.expected.as_ref()?);
         let name = doom.alias.unwrap_or(key);
-        (seen.servers.is_empty() && vip.open == 0 && !doom.flushed)
+        (seen.servers.is_empty() && vip.open == 0 && !doom.flushed && doom.is_named(key))
             .then_some((Stage::TakeDown, Write::FlushVip { vip: name }))
     }
 

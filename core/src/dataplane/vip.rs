@@ -68,6 +68,16 @@ pub(super) struct Doom {
     pub flushed: bool,
     /// VPP shows some IPv6 prefixes as 0.0.0.0/len, and knows them as ::/len only.
     pub alias: Option<VipKey>,
+    /// VPP has accepted a call by the name in use.
+    pub answered: bool,
+}
+
+impl Doom {
+    /// Whether VPP certainly knows the VIP by the name in use. `lb_flush_vip` for any other name flushes whatever an
+    /// uninitialised index points at, and answers 0 (`vpp-api.md` 4.2).
+    pub(super) fn is_named(&self, key: VipKey) -> bool {
+        self.answered || self.alias.is_some() || ipv6_alias(key).is_none()
+    }
 }
 
 /// What keeps a VIP from being as wanted.
@@ -167,8 +177,9 @@ impl Vip {
         if self.flush.is_some_and(|flush| flush.carried == Some(call)) {
             self.flush = None;
         }
-        if let (Write::FlushVip { .. }, Some(doom)) = (write, &mut self.doom) {
-            doom.flushed = true;
+        if let Some(doom) = &mut self.doom {
+            doom.answered = true;
+            doom.flushed |= matches!(write, Write::FlushVip { .. });
         }
         match write {
             Write::AddVip { src_ip_sticky, .. } => self.sticky = Some(*src_ip_sticky),

@@ -50,7 +50,8 @@ impl Link {
     }
 
     fn execute(&mut self, connection: ConnectionId, queued: Queued) {
-        let Queued { call, request, run_at, fault } = queued;
+        let Queued { call, request, run_at } = queued;
+        let fault = self.strike(&request);
         let reply = match fault {
             Some(FaultKind::Refuse(retval)) => Ok(Reply::Refused(retval)),
             Some(
@@ -97,10 +98,12 @@ impl Link {
         let Process::Up(plugin) = &mut self.process else { return Ok(Reply::Refused(-1)) };
         plugin.advance(at);
         Ok(match request {
-            Request::Write(write) => match plugin.write(write, at)? {
-                0 => Reply::Done,
-                retval => Reply::Refused(retval),
-            },
+            Request::Write(write) => {
+                let before = plugin.wild_flushes();
+                let retval = plugin.write(write, at)?;
+                self.tally.wild_flushes += plugin.wild_flushes() - before;
+                if retval == 0 { Reply::Done } else { Reply::Refused(retval) }
+            }
             Request::Read(Read::Ping) => Reply::Done,
             Request::Read(Read::Conf) => Reply::Conf(plugin.conf()),
             Request::Read(Read::Vips) => Reply::Vips(plugin.vips()),

@@ -84,6 +84,23 @@ fn faults_strike_the_call_of_their_ordinal() {
     assert_eq!(link.take_notes().len(), 1);
 }
 
+/// A call that dies with its link is not counted, so the second restart strikes the call that it names.
+#[test]
+fn ordinals_count_what_is_executed() {
+    let mut link = connected(1);
+    let restart = |nth| Fault { nth, calls: Calls::Writes, kind: FaultKind::RestartAfter };
+    link.arm(restart(2));
+    link.arm(restart(4));
+    send(&mut link, 3);
+    assert_eq!(words(&mut link, 20), ["reply to call 1: ok", "disconnected #1: connection reset by peer"]);
+    link.connect(TWO, at(20));
+    words(&mut link, 30);
+    for n in 1..=2 {
+        link.call(TWO, CallId(10 + n), add(n as u8), at(30));
+    }
+    assert_eq!(words(&mut link, 40), ["reply to call 11: ok", "disconnected #2: closed by VPP"]);
+}
+
 #[test]
 fn a_delayed_reply_delays_those_behind_it() {
     let mut link = connected(1);

@@ -142,7 +142,7 @@ pub enum Calls {
     All,
 }
 
-/// A fault that strikes a call by its ordinal, counted from the moment it is armed.
+/// A fault that strikes a call by its ordinal, counted as VPP executes calls from the moment it is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// 1 is the next one.

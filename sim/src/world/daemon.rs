@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use maglev_core::model::{Read, Request};
-use maglev_core::{Action, Command, Config, ConnectionId, Engine, Input, Instant, RequestId};
+use maglev_core::{Action, Command, Config, ConnectionId, Engine, Event, Input, Instant, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -138,7 +138,10 @@ impl World {
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
-                self.timeline.line(self.now, "told", &event.to_string());
+                // A change stands there already, as the call that made it.
+                if !matches!(*event, Event::Changed { .. }) {
+                    self.timeline.line(self.now, "told", &event.to_string());
+                }
             }
             Action::Answer { result: Ok(()), .. } => (),
             Action::Answer { result: Err(denial), .. } => {

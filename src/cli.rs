@@ -1,0 +1,137 @@
+//! Flags and environment. Every flag has a variable, and the flag wins.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{BoolishValueParser, FalseyValueParser, OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser};
+
+use crate::log::{Format, Threshold};
+
+/// Health-checks backends and programs the Maglev load balancer of VPP.
+#[derive(Debug, Parser)]
+#[command(name = "maglevd", version, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "SIGHUP reads the configuration anew; SIGTERM and SIGINT stop and leave VPP as it is.\n\
+    Exit codes: 0 done or configuration good, 1 cannot start or unreadable configuration, 2 configuration that \
+    breaks rules, 64 wrong flags."
+)]
+pub struct Cli {
+    /// What to do instead of running the daemon.
+    #[cfg(feature = "demo")]
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run the daemon.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What to do instead of running the daemon.
+#[cfg(feature = "demo")]
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Shows maglevd at work on this machine: no VPP, no root and no network needed.
+    Demo(crate::demo::Flags),
+}
+
+/// How to run the daemon.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// The configuration file.
+    #[arg(long, env = "MAGLEV_CONFIG", value_name = "FILE", default_value = "/etc/vpp-maglev/maglev.yaml")]
+    pub config: PathBuf,
+    /// VPP's API socket. Empty: probe only, without VPP.
+    #[arg(
+        long,
+        env = "MAGLEV_VPP_API_ADDR",
+        value_name = "SOCKET",
+        value_parser = maybe_empty(),
+        default_value = "/run/vpp/api.sock"
+    )]
+    pub vpp_api_addr: PathBuf,
+    /// VPP's stats socket, which tells when VPP was started. Empty: not asked.
+    #[arg(
+        long,
+        env = "MAGLEV_VPP_STATS_ADDR",
+        value_name = "SOCKET",
+        value_parser = maybe_empty(),
+        default_value = "/run/vpp/stats.sock"
+    )]
+    pub vpp_stats_addr: PathBuf,
+    /// Where the API listens.
+    #[arg(long, env = "MAGLEV_GRPC_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    pub grpc_addr: String,
+    /// Where metrics are served. Empty: nowhere.
+    #[arg(long, env = "MAGLEV_METRICS_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
+    pub metrics_addr: String,
+    /// The least urgent lines that are logged.
+    #[arg(
+        long,
+        env = "MAGLEV_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info",
+        value_enum,
+        ignore_case = true
+    )]
+    pub log_level: Threshold,
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "MAGLEV_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json",
+        value_enum,
+        ignore_case = true
+    )]
+    pub log_format: Format,
+    /// Whether the API describes itself to its clients.
+    #[arg(
+        long,
+        env = "MAGLEV_REFLECTION",
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = false,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub reflection: bool,
+    /// Where all chance comes from; drawn once, and logged, if not given.
+    #[arg(long, env = "MAGLEV_SEED", value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Check the configuration, print the verdict, and exit 0, 1 or 2.
+    #[arg(long, env = "MAGLEV_CHECK", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub check: bool,
+}
+
+impl Flags {
+    /// Whether this process talks to VPP.
+    pub fn uses_vpp(&self) -> bool {
+        !self.vpp_api_addr.as_os_str().is_empty()
+    }
+}
+
+impl Cli {
+    /// Reads the command line, and the environment for what it does not say.
+    ///
+    /// # Errors
+    /// The flags are wrong, or ask for a text (`--help`, `--version`) that clap's error carries.
+    pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments.map(with_two_dashes))
+    }
+}
+
+/// clap's own parser of paths refuses the empty one, which here means that a part is switched off.
+fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Go's programs take `-config` for `--config`. No flag of ours has a short form of several letters.
+fn with_two_dashes(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.len() > 2 && text.starts_with('-') && !text.starts_with("--") => {
+            format!("-{text}").into()
+        }
+        Some(_) | None => argument,
+    }
+}

@@ -1,0 +1,111 @@
+//! The loop: one input, one `Engine::handle`, its actions posted. Nothing in here waits for anything but the next turn.
+//!
+//! It spawns nothing, and sleeps only through its `Clock`, so that the very same loop runs in production and on the
+//! simulator's executor. What a reader would get wrong: the client of VPP runs inside of it, as a future that is polled
+//! before every turn, because an order to VPP must never wait behind ten thousand probe results.
+
+mod desk;
+mod handle;
+
+use std::future::{Future, pending};
+use std::ops::ControlFlow;
+use std::pin::pin;
+
+use maglev_core::{Action, Clock, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use tokio::select;
+use tokio::sync::mpsc;
+
+use crate::vpp::Order;
+use desk::{Desk, Turn};
+
+pub use handle::{Control, Handle, Refused, Stopped};
+
+/// Orders to VPP that can wait in the channel at once.
+///
+/// It is never full. The engine keeps at most 64 calls and one ping unanswered on one connection, so at most 65 calls
+/// can be untaken; after a `Disconnect` come no more calls until the client has taken that order and a `Connect`, and
+/// has answered the latter. The rest is room for connections given up one after the other.
+pub const ORDERS_MAX: usize = 128;
+
+/// Results of probes and replies of VPP that wait for their turn. Their senders wait when it is full.
+pub const INPUTS_MAX: usize = 4_096;
+
+/// Everything that reaches the loop.
+pub struct Inbox {
+    /// From the adapters.
+    pub inputs: mpsc::Receiver<Input>,
+    /// From people and signals, by way of a [`Handle`]. They go first: a shutdown must not wait behind results.
+    pub controls: mpsc::Receiver<Control>,
+}
+
+/// Where actions go. Nothing in here may wait.
+pub trait Ports {
+    /// Begins a probe.
+    fn start_probe(&mut self, order: ProbeOrder);
+    /// Gives up a probe.
+    fn cancel_probe(&mut self, probe: ProbeId);
+    /// Hands an order to the client of VPP.
+    fn order_vpp(&mut self, order: Order);
+    /// Tells people.
+    fn tell(&mut self, event: &Event, now: Instant);
+}
+
+/// Runs until the engine says [`Action::Exit`].
+///
+/// `vpp` is the client that takes what [`Ports::order_vpp`] sends; [`pending`] where VPP is not in use.
+///
+/// # Panics
+/// When `vpp` ends, which a client does only after this loop.
+pub async fn run<C: Clock, V: Future<Output = ()>>(
+    mut engine: Engine,
+    clock: &C,
+    mut inbox: Inbox,
+    ports: &mut impl Ports,
+    vpp: V,
+) {
+    let mut vpp = pin!(vpp);
+    let mut desk = Desk::default();
+    loop {
+        let control = select! { biased;
+            () = &mut vpp => panic!("the client of VPP ended before the loop that orders and hears it"),
+            Some(control) = inbox.controls.recv() => control,
+            Some(input) = inbox.inputs.recv() => Control::Happened(input),
+            () = wake(clock, &engine) => Control::Happened(Input::WakeupDue),
+        };
+        let now = clock.now();
+        let input = match desk.open(control, &engine) {
+            Turn::Input(input) => input,
+            Turn::Served => continue,
+        };
+        let actions = engine.handle(input, now);
+        desk.close(&actions);
+        for action in actions {
+            if post(action, ports, &mut desk, now).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+async fn wake(clock: &impl Clock, engine: &Engine) {
+    match engine.wakeup() {
+        Some((at, _)) => clock.sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+fn post(action: Action, ports: &mut impl Ports, desk: &mut Desk, now: Instant) -> ControlFlow<()> {
+    match action {
+        Action::StartProbe(order) => ports.start_probe(order),
+        Action::CancelProbe(probe) => ports.cancel_probe(probe),
+        Action::Connect(connection) => ports.order_vpp(Order::Connect(connection)),
+        Action::Disconnect(connection) => ports.order_vpp(Order::Disconnect(connection)),
+        Action::Call { connection, call, request } => {
+            ports.order_vpp(Order::Call { connection, call, request });
+        }
+        Action::Tell(event) => ports.tell(&event, now),
+        Action::Answer { request, result } => desk.answer(request, result),
+        Action::Exit => return ControlFlow::Break(()),
+    }
+    ControlFlow::Continue(())
+}

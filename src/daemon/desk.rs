@@ -1,0 +1,66 @@
+//! The desk of the loop: who asked, and who still waits for an answer.
+
+use std::collections::BTreeMap;
+
+use maglev_core::{Action, Denial, Engine, Event, Input, RequestId};
+use tokio::sync::oneshot;
+
+use super::handle::{Control, Refused};
+
+/// What a control asks of this turn.
+pub(super) enum Turn {
+    /// Handle this.
+    Input(Input),
+    /// Nothing: it was only a question.
+    Served,
+}
+
+#[derive(Default)]
+pub(super) struct Desk {
+    last_request: u64,
+    waiting: BTreeMap<RequestId, oneshot::Sender<Result<(), Denial>>>,
+    /// Who gave the configuration that is being handled.
+    configuring: Option<oneshot::Sender<Result<(), Refused>>>,
+}
+
+impl Desk {
+    pub(super) fn open(&mut self, control: Control, engine: &Engine) -> Turn {
+        match control {
+            Control::Happened(input) => Turn::Input(input),
+            Control::Commanded { command, answer } => {
+                self.last_request += 1;
+                let request = RequestId(self.last_request);
+                self.waiting.insert(request, answer);
+                Turn::Input(Input::Commanded { request, command })
+            }
+            Control::Configured { config, forced, answer } => {
+                self.configuring = Some(answer);
+                Turn::Input(Input::ConfigLoaded { config, forced })
+            }
+            Control::ViewWanted(answer) => {
+                // Whoever asked may have gone meanwhile; that is nobody's fault.
+                let _ = answer.send(engine.view());
+                Turn::Served
+            }
+        }
+    }
+
+    /// Answers who gave a configuration: the engine takes it or refuses it within the turn.
+    pub(super) fn close(&mut self, actions: &[Action]) {
+        if let Some(answer) = self.configuring.take() {
+            let _ = answer.send(actions.iter().find_map(refusal).map_or(Ok(()), Err));
+        }
+    }
+
+    pub(super) fn answer(&mut self, request: RequestId, result: Result<(), Denial>) {
+        if let Some(answer) = self.waiting.remove(&request) {
+            let _ = answer.send(result);
+        }
+    }
+}
+
+fn refusal(action: &Action) -> Option<Refused> {
+    let Action::Tell(event) = action else { return None };
+    let Event::ConfigRejected { kind, err } = event.as_ref() else { return None };
+    Some(Refused { kind, err: err.clone() })
+}

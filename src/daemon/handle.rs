@@ -1,0 +1,117 @@
+//! How the rest of the process talks to the loop.
+
+use std::fmt;
+use std::sync::Arc;
+
+use maglev_core::{Command, Config, Denial, Input, View};
+use tokio::sync::{mpsc, oneshot};
+
+/// Wishes that wait for their turn. Who wishes more, waits.
+const CONTROLS_MAX: usize = 64;
+
+/// What people and signals want of the loop.
+#[derive(Debug)]
+pub enum Control {
+    /// Something happened that nobody waits to hear about.
+    Happened(Input),
+    /// An operator's command.
+    Commanded {
+        /// What.
+        command: Command,
+        /// Who waits.
+        answer: oneshot::Sender<Result<(), Denial>>,
+    },
+    /// A configuration that was read anew and checked.
+    Configured {
+        /// The new one.
+        config: Arc<Config>,
+        /// Accept even zero frontends while some are configured.
+        forced: bool,
+        /// Who waits.
+        answer: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// Somebody wants to see everything.
+    ViewWanted(oneshot::Sender<View>),
+}
+
+/// A configuration was refused; the running one stays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{err}")]
+pub struct Refused {
+    /// `read`, `structural` or `semantic`.
+    pub kind: &'static str,
+    /// All of it, in words.
+    pub err: String,
+}
+
+/// The loop is over, so nobody will answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the daemon is stopping")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Sends wishes to the loop. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    controls: mpsc::Sender<Control>,
+}
+
+impl Handle {
+    /// A handle and the loop's end of it.
+    pub fn new() -> (Self, mpsc::Receiver<Control>) {
+        let (controls, receiver) = mpsc::channel(CONTROLS_MAX);
+        (Self { controls }, receiver)
+    }
+
+    /// Reports something that happened.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn report(&self, input: Input) -> Result<(), Stopped> {
+        self.controls.send(Control::Happened(input)).await.map_err(|_| Stopped)
+    }
+
+    /// Asks the loop to end: like SIGTERM.
+    ///
+    /// # Errors
+    /// The loop is over already.
+    pub async fn shut_down(&self) -> Result<(), Stopped> {
+        self.report(Input::ShutdownRequested).await
+    }
+
+    /// Gives an operator's command and waits for what comes of it.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn command(&self, command: Command) -> Result<Result<(), Denial>, Stopped> {
+        self.ask(|answer| Control::Commanded { command, answer }).await
+    }
+
+    /// Puts a checked configuration in force. The inner error means that the engine refused it.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn configure(&self, config: Arc<Config>, forced: bool) -> Result<Result<(), Refused>, Stopped> {
+        self.ask(|answer| Control::Configured { config, forced, answer }).await
+    }
+
+    /// A picture of everything.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn view(&self) -> Result<View, Stopped> {
+        self.ask(Control::ViewWanted).await
+    }
+
+    async fn ask<T>(&self, control: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.controls.send(control(answer)).await.map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+}

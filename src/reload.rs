@@ -1,0 +1,96 @@
+//! Reading the configuration anew, off the loop and in full, before anything is changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use maglev_core::Input;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::config::{self, ConfigError, Loaded, Options};
+use crate::daemon::{Handle, Refused, Stopped};
+use crate::log::config_warnings;
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, read once.
+    File(PathBuf),
+    /// Bytes that somebody sent.
+    Bytes {
+        /// What messages call them.
+        name: String,
+        /// The whole text.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Source {
+    fn read(&self, options: Options) -> Result<Loaded, ConfigError> {
+        match self {
+            Self::File(path) => config::read(path, options),
+            Self::Bytes { name, bytes } => config::parse(bytes, name, options),
+        }
+    }
+}
+
+/// Why a reload changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// Something is wrong with it; the running configuration stays.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A newer reload came before this one was applied.
+    #[error("replaced by a newer reload")]
+    Replaced,
+    /// The daemon is stopping.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Reloads the configuration. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Reloader {
+    handle: Handle,
+    options: Options,
+    newest: Arc<AtomicU64>,
+    /// Held from the look at `newest` until the loop has answered, so that an older one cannot overtake a newer one.
+    applying: Arc<Mutex<()>>,
+}
+
+impl Reloader {
+    /// A reloader for the loop behind `handle`.
+    pub fn new(handle: Handle, options: Options) -> Self {
+        Self { handle, options, newest: Arc::default(), applying: Arc::default() }
+    }
+
+    /// Reads, checks and applies. The newest call wins over those that are not applied yet.
+    ///
+    /// # Errors
+    /// Nothing was changed; see [`ReloadError`].
+    pub async fn reload(&self, source: Source, forced: bool) -> Result<(), ReloadError> {
+        let ticket = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
+        let options = self.options;
+        let read = spawn_blocking(move || source.read(options)).await;
+        let _turn = self.applying.lock().await;
+        if self.newest.load(Ordering::SeqCst) != ticket {
+            return Err(ReloadError::Replaced);
+        }
+        match read {
+            Ok(Ok(loaded)) => {
+                config_warnings(&loaded.warnings);
+                Ok(self.handle.configure(loaded.config, forced).await??)
+            }
+            Ok(Err(err)) => self.reject(err.kind(), err.to_string()).await,
+            // A bug in the reader must not silence the operator who waits for the new configuration.
+            Err(panic) => self.reject("read", format!("the reader failed: {panic}")).await,
+        }
+    }
+
+    /// Through the engine, so that it is told like every refusal.
+    async fn reject(&self, kind: &'static str, err: String) -> Result<(), ReloadError> {
+        self.handle.report(Input::ConfigRejected { kind, err: err.clone() }).await?;
+        Err(Refused { kind, err }.into())
+    }
+}

@@ -1,0 +1,92 @@
+//! Puts the loop, the prober and the client of VPP together: the daemon without its process.
+//!
+//! `main`, the demo and the tests all run this, so what the demo shows is what runs in production.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use maglev_core::{Config, Engine, Event, Instant, ProbeId, ProbeOrder};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::clock::SystemClock;
+use crate::daemon::{self, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
+use crate::prober::{Limits, Prober};
+use crate::vpp::{self, Order, UnixConnector};
+
+/// What a daemon needs to run.
+pub struct Service<O> {
+    /// Made first thing in the process: warm-up counts from it.
+    pub clock: SystemClock,
+    /// The first configuration.
+    pub config: Arc<Config>,
+    /// All chance comes from it.
+    pub seed: u64,
+    /// `None`: probe only.
+    pub vpp: Option<UnixConnector>,
+    /// How many probes at once.
+    pub limits: Limits,
+    /// Hears every event, in the loop: it must not wait.
+    pub observer: O,
+}
+
+impl<O: FnMut(&Event, Instant) + Send> Service<O> {
+    /// The future that is the daemon, and the handle to it. Must be polled inside a tokio runtime.
+    pub fn start(self) -> (Handle, impl Future<Output = ()> + Send) {
+        let (handle, controls) = Handle::new();
+        let (inbox, inputs) = mpsc::channel(INPUTS_MAX);
+        let (orders, taken) = mpsc::channel(ORDERS_MAX);
+        let (engine, client) = match self.vpp {
+            Some(connector) => {
+                let client = vpp::run(connector, taken, inbox.clone());
+                (Engine::new(self.config, self.seed, Instant::START), Box::pin(client) as Client)
+            }
+            None => {
+                let engine = Engine::without_vpp(self.config, self.seed, Instant::START);
+                (engine, Box::pin(pending()) as Client)
+            }
+        };
+        let prober = Prober::new(self.clock, inbox, self.limits);
+        let (clock, observer) = (self.clock, self.observer);
+        let running = async move {
+            let mut wires = Wires { prober, orders, observer };
+            daemon::run(engine, &clock, Inbox { inputs, controls }, &mut wires, client).await;
+        };
+        (handle, running)
+    }
+}
+
+type Client = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The ports of a real process.
+struct Wires<O> {
+    prober: Prober<SystemClock>,
+    orders: mpsc::Sender<Order>,
+    observer: O,
+}
+
+impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
+    fn start_probe(&mut self, order: ProbeOrder) {
+        self.prober.start(order);
+    }
+
+    fn cancel_probe(&mut self, probe: ProbeId) {
+        self.prober.cancel(probe);
+    }
+
+    fn order_vpp(&mut self, order: Order) {
+        match self.orders.try_send(order) {
+            Ok(()) => (),
+            Err(TrySendError::Full(order)) => {
+                // See ORDERS_MAX. Losing the order would leave a call, or a connection, open for ever.
+                panic!("more than {ORDERS_MAX} orders to VPP are waiting, the next is {order:?}")
+            }
+            // The client has ended, and the loop ends with it.
+            Err(TrySendError::Closed(_)) => (),
+        }
+    }
+
+    fn tell(&mut self, event: &Event, now: Instant) {
+        (self.observer)(event, now);
+    }
+}

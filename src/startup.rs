@@ -1,0 +1,149 @@
+//! From flags to a running daemon, and what is said when that fails.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use maglev_core::{Config, Event};
+
+use crate::cli::Flags;
+use crate::clock::SystemClock;
+use crate::config::{self, ConfigError, Loaded, Options};
+use crate::listen::{Door, ListenError, Welcome};
+use crate::log::{self, Log};
+use crate::prober::Limits;
+use crate::reload::Reloader;
+use crate::service::Service;
+use crate::signals;
+use crate::vpp::UnixConnector;
+
+/// Why the daemon does not run. Displays as what an operator reads, the remedy included.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration: mend it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A listening address: name another one.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system denies what every process needs.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    /// What the process exits with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(err) => ExitCode::from(err.exit_code()),
+            Self::Listen(_) | Self::System(_) => ExitCode::FAILURE,
+        }
+    }
+
+    /// Into the log, for those who look there.
+    pub fn log(&self) {
+        match self {
+            Self::Config(err) => {
+                log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
+            }
+            Self::Listen(_) | Self::System(_) => tracing::error!(err = %self, "start-failed"),
+        }
+    }
+}
+
+/// `--check`: prints the verdict.
+#[expect(clippy::print_stdout, reason = "the verdict is what the program was asked for")]
+pub fn check(flags: &Flags) -> ExitCode {
+    let file = flags.config.display();
+    match read(flags) {
+        Ok(Loaded { config, warnings }) => {
+            for warning in warnings {
+                println!("warning: {warning}");
+            }
+            let (frontends, backends) = (config.frontends().len(), config.backends().len());
+            println!("{file}: good: {} and {}", counted(frontends, "frontend"), counted(backends, "backend"));
+            ExitCode::SUCCESS
+        }
+        Err(err) => {
+            println!("{err}");
+            let kind = err.kind();
+            println!("{file}: {}, kind {kind}", counted(err.findings().len().max(1), "error"));
+            ExitCode::from(err.exit_code())
+        }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn options(flags: &Flags) -> Options {
+    Options { vpp_in_use: flags.uses_vpp() }
+}
+
+fn read(flags: &Flags) -> Result<Loaded, ConfigError> {
+    config::read(&flags.config, options(flags))
+}
+
+/// Runs the daemon to its end.
+///
+/// # Errors
+/// It could not start; nothing was probed and nothing was written to VPP.
+pub fn run(flags: &Flags, seed: u64, clock: SystemClock, log: &Log) -> Result<(), StartError> {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        config = %flags.config.display(),
+        "vpp-api-addr" = %flags.vpp_api_addr.display(),
+        seed,
+        "starting"
+    );
+    let loaded = read(flags)?;
+    log::config_warnings(&loaded.warnings);
+    let limits = Limits::from_rlimit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(flags, loaded.config, seed, clock, limits, log));
+    // Probes that hang in a name service or a namespace do not hold up the end.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(
+    flags: &Flags,
+    config: Arc<Config>,
+    seed: u64,
+    clock: SystemClock,
+    limits: Limits,
+    log: &Log,
+) -> Result<(), StartError> {
+    open("--grpc-addr", &flags.grpc_addr, Welcome::Close, clock).await?;
+    if !flags.metrics_addr.is_empty() {
+        open("--metrics-addr", &flags.metrics_addr, Welcome::NotYet, clock).await?;
+    }
+    let observer = |event: &Event, _| log::event(event);
+    let (handle, daemon) = Service { clock, config, seed, vpp: connector(flags), limits, observer }.start();
+    let reloader = Reloader::new(handle.clone(), options(flags));
+    signals::attend(handle, reloader, flags.config.clone(), log.clone())?;
+    daemon.await;
+    Ok(())
+}
+
+fn connector(flags: &Flags) -> Option<UnixConnector> {
+    let given = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    let api = given(&flags.vpp_api_addr)?;
+    Some(UnixConnector { api, stats: given(&flags.vpp_stats_addr) })
+}
+
+async fn open(
+    flag: &'static str,
+    address: &str,
+    welcome: Welcome,
+    clock: SystemClock,
+) -> Result<(), ListenError> {
+    let door = Door::open(flag, address).await?;
+    let address = door.address().map_or_else(|_| address.to_owned(), |address| address.to_string());
+    tracing::info!(flag, address, "listening");
+    tokio::spawn(door.attend(clock, welcome));
+    Ok(())
+}
