@@ -1,5 +1,9 @@
 //! What several rooms of the tests share.
 
+pub mod backends;
+pub mod binary;
+pub mod pki;
+pub mod site;
 pub mod vpp_process;
 pub mod vpp_talk;
 pub mod vpp_toy;
