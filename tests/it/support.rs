@@ -1,5 +1,7 @@
 //! What several rooms of the tests share.
 
+// All of it is test code; the attribute lets clippy know.
+#[cfg(test)]
 pub mod backends;
 pub mod binary;
 pub mod pki;

@@ -48,7 +48,7 @@ fn a_file_that_cannot_be_read_is_named_with_a_remedy() {
 
     let scratch = Scratch::new();
     let file = scratch.file("secret.yaml", "maglev: {}");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&file).is_ok() {
         eprintln!("SKIPPED in part: root may read everything");
         return;
