@@ -11,5 +11,7 @@ mod daemon;
 mod prober;
 mod real_vpp;
 mod scenarios;
+mod seeds;
 mod support;
+mod tidy;
 mod wire;
