@@ -495,8 +495,12 @@ impl Dataplane {
             }
         } else {
             self.on_refused(ctx, key, call, write, reply, out);
+            self.wake(key);
         }
-        self.wake(key);
+        // A stage that could not be sent whole is still in `ready`; the next stage waits for all replies of this one.
+        if self.vips.get(&key).is_some_and(|vip| vip.open == 0) {
+            self.wake(key);
+        }
     }
 
     /// A reply came: the VIP may have a next stage.
