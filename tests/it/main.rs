@@ -10,6 +10,7 @@ mod config;
 mod prober;
 mod real_vpp;
 mod scenarios;
+mod seeds;
 mod support;
 mod tidy;
 mod wire;

@@ -153,7 +153,9 @@ impl World {
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
-                let vip_of = |name: &str| self.daemon.engine().and_then(|engine| engine.vip_of(name));
+                // A reload at the same instant may have dropped it again.
+                let known = |name: &str| self.daemon.engine().and_then(|engine| engine.vip_of(name));
+                let vip_of = |name: &str| known(name).or_else(|| self.vip(name).ok());
                 self.gates.told(&event, vip_of);
                 // A change stands there already, as the call that made it.
                 if !matches!(*event, Event::Changed { .. }) {
