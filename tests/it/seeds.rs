@@ -63,7 +63,8 @@ fn judge(seed: u64) -> Result<u64, String> {
 fn restarted(seed: u64, report: &Report) -> Result<Option<String>, String> {
     let file = swarm::file(seed);
     // Operators' choices are lost with the process, and who is out of sync goes on trying.
-    if seed % 8 != 0 || file.contains("operator:") || report.timeline.contains("vpp-lb-out-of-sync") {
+    if !seed.is_multiple_of(8) || file.contains("operator:") || report.timeline.contains("vpp-lb-out-of-sync")
+    {
         return Ok(None);
     }
     let file = file.replace("until:", "  - { at: 690s, daemon: restart }\nuntil:");
