@@ -43,7 +43,7 @@ async fn stop_on(mut terms: Signal, mut ints: Signal, handle: Handle, log: Log) 
     either(&mut terms, &mut ints).await;
     // If the loop is over already, so is the process. If it hangs, the second signal is heard all the same.
     let (_, code) = join!(handle.shut_down(), either(&mut terms, &mut ints));
-    tracing::warn!(code, "second signal, ending at once");
+    tracing::warn!(code, "second-signal");
     log.finish();
     std::process::exit(code);
 }

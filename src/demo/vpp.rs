@@ -121,6 +121,15 @@ impl SimVpp {
         self.machine().writes.clone()
     }
 
+    /// Changes it behind the daemon's back, as somebody with `vppctl` would. Returns VPP's answer.
+    ///
+    /// # Errors
+    /// A real VPP would have died of it.
+    pub fn meddle(&self, write: &Write) -> Result<i32, String> {
+        let now = self.clock.now();
+        self.machine().plugin.write(write, now).map_err(|crash| crash.to_string())
+    }
+
     /// What a real VPP would have died of.
     pub fn crash(&self) -> Option<String> {
         self.machine().crash.clone()

@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod daemon;
 mod prober;
 mod real_vpp;
 mod scenarios;
