@@ -115,6 +115,8 @@ pub struct Dataplane {
     verbose_read: bool,
     pace: Pace,
     round: Option<Round>,
+    /// How the last sync-all failed, if it did.
+    round_error: Option<String>,
     quarantine: BTreeSet<Request>,
     /// The oldest unanswered call of the last connection, and of the last death before.
     last_gasp: Option<Request>,
@@ -153,6 +155,7 @@ impl Dataplane {
             verbose_read: false,
             pace: Pace::default(),
             round: None,
+            round_error: None,
             quarantine: BTreeSet::new(),
             last_gasp: None,
             death_gasp: None,
@@ -460,13 +463,29 @@ impl Dataplane {
     ) -> Progress {
         self.link.heard(ctx.now, call);
         let Some(sent) = self.window.remove(&call) else { return Progress::default() };
+        let progress = self.on_answer(ctx, call, &sent, reply, out);
+        // VPP answers in order: whatever is older and unanswered will never be answered.
+        if self.window.first_key_value().is_some_and(|(oldest, _)| *oldest < call) {
+            self.give_up(ctx, out);
+        }
+        progress
+    }
+
+    fn on_answer(
+        &mut self,
+        ctx: &Context<'_>,
+        call: CallId,
+        sent: &Sent,
+        reply: Reply,
+        out: &mut Vec<Action>,
+    ) -> Progress {
         match sent.request.clone() {
             Request::Read(read) => return self.on_read(ctx, call, read, reply, out),
             Request::Write(Write::SetConf(conf)) => self.on_conf_written(ctx, conf, &reply, out),
             Request::Write(write) => {
                 let key = sent.vip.or_else(|| write.vip());
                 if let Some(key) = key {
-                    self.on_written(ctx, key, call, &sent, &write, &reply, out);
+                    self.on_written(ctx, key, call, sent, &write, &reply, out);
                 }
             }
         }
@@ -588,11 +607,17 @@ impl Dataplane {
         let late: Vec<String> = self.out_of_sync().filter_map(|(key, _, _)| ctx.name(key)).collect();
         let took = ctx.now.since(round.began);
         if late.is_empty() {
+            self.round_error = None;
             if round.cause != Cause::Interval || round.calls > 0 {
                 tell(out, Event::SyncDone { frontend: None, calls: round.calls, took });
             }
         } else {
-            tell(out, Event::SyncError { err: alloc::format!("out of sync: {}", late.join(", ")) });
+            // A drift check that finds the same as the one before is not worth a line.
+            let err = alloc::format!("out of sync: {}", late.join(", "));
+            if self.round_error.as_ref() != Some(&err) || round.cause != Cause::Interval {
+                tell(out, Event::SyncError { err: err.clone() });
+            }
+            self.round_error = Some(err);
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn file(seed: u64) -> String {
     for (ms, kind, sentence) in events {
         let _ = writeln!(text, "  - {{ at: {ms}ms, {kind}: {sentence} }}");
     }
-    let _ = writeln!(text, "until: {END_MS}ms\nexpect: {{ in-sync: true }}");
+    let _ = writeln!(text, "until: {END_MS}ms\nexpect: {{ settled: true }}");
     text
 }
 

@@ -165,7 +165,7 @@ impl Dataplane {
                 self.lost(ctx, &Disconnect::Link(why), out);
             }
             State::Up { connection } if self.window.is_empty() => self.ping(ctx, connection, out),
-            State::Up { connection } => self.give_up(ctx, connection, out),
+            State::Up { .. } => self.give_up(ctx, out),
         }
         true
     }
@@ -187,13 +187,12 @@ impl Dataplane {
     }
 
     /// The oldest call was not answered in time: what VPP holds is uncertain now.
-    fn give_up(&mut self, ctx: &Context<'_>, connection: ConnectionId, out: &mut Vec<Action>) {
+    pub(super) fn give_up(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
         if let Some(sent) = self.window.values().next() {
             tell(out, Event::CallTimeout { call: sent.request.to_string() });
         }
         self.link.second_look = self.window.values().any(|sent| matches!(sent.request, Request::Write(_)));
-        out.push(Action::Disconnect(connection));
-        self.lost(ctx, &Disconnect::Link("a call was not answered in time".into()), out);
+        self.hang_up(ctx, "a call was not answered in time".into(), out);
     }
 
     /// Ends the connection from our side.

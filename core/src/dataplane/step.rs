@@ -55,7 +55,8 @@ impl Dataplane {
             return false;
         }
         if matches!(stage, Stage::Create | Stage::Raise) && self.conf_blocks(ctx) {
-            let why = "VPP refuses lb_conf, and without its GRE sources no server can be reached".into();
+            let why = "lb_conf is refused or held back, and without its GRE sources no server can be reached"
+                .into();
             self.stuck(ctx, key, why, self.conf_retry_at, out);
             return false;
         }

@@ -155,8 +155,8 @@ impl World {
                 self.told.insert(event.name());
                 // A reload at the same instant may have dropped it again.
                 let known = |name: &str| self.daemon.engine().and_then(|engine| engine.vip_of(name));
-                let vip_of = |name: &str| known(name).or_else(|| self.vip(name).ok());
-                self.gates.told(&event, vip_of);
+                let vip = event.released().and_then(|name| known(name).or_else(|| self.vip(name).ok()));
+                self.gates.told(&event, vip);
                 // A change stands there already, as the call that made it.
                 if !matches!(*event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", &event.to_string());

@@ -32,9 +32,9 @@ impl Gates {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "only the events of the gates matter here")]
-    pub(super) fn told(&mut self, event: &Event, vip_of: impl Fn(&str) -> Option<VipKey>) {
+    pub(super) fn told(&mut self, event: &Event, vip: Option<VipKey>) {
         match event {
-            Event::WarmupRelease { frontend, .. } => match vip_of(frontend) {
+            Event::WarmupRelease { frontend, .. } => match vip {
                 Some(vip) if !self.released.insert(vip) => {
                     self.breaches.push(format!("{frontend} was released twice"));
                 }

@@ -88,6 +88,26 @@ fn the_simulator_has_no_clock_and_no_runtime() {
     none_of(&found, "a scenario is a function of its file and its seed; use the simulated world");
 }
 
+/// The loop waits for its next turn and for nothing else, so that nothing can hold it up.
+#[test]
+fn the_loop_knows_no_sockets_and_no_files() {
+    let outside = ["tokio::net", "tokio::time", "tokio::fs", "tokio::spawn", "std::net", "std::fs", "serde"];
+    let found = lines_where(&room("src/daemon"), |line| outside.iter().any(|word| is_word(line, word)));
+    none_of(
+        &found,
+        "the loop takes inputs and posts actions; the rest belongs to an adapter or to service.rs",
+    );
+}
+
+#[test]
+fn main_is_a_checklist() {
+    let lines = page("src/main.rs").lines().count();
+    assert!(
+        lines <= 80,
+        "src/main.rs has {lines} lines: what it does belongs to the library, where tests reach it"
+    );
+}
+
 /// Whether `word` occurs where no longer word ends in it.
 fn is_word(line: &str, word: &str) -> bool {
     line.match_indices(word)

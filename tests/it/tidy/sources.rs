@@ -9,6 +9,8 @@ const LINES_LARGE: usize = 400;
 
 /// The one file that may read a clock and sleep.
 const CLOCK: &str = "src/clock.rs";
+/// Draws the seed.
+const SEED: &str = "src/main.rs";
 /// Waits for a process that is not ours and that no clock of ours can move.
 const FOREIGN_PROCESS: &str = "tests/it/support/vpp_process.rs";
 
@@ -93,10 +95,24 @@ fn nobody_sleeps_for_real() {
     none_of(&found, "wait for the event itself, or move a simulated clock; a sleep is slow and still races");
 }
 
+/// `clippy.toml` bans clocks, sleeps and chance without a seed.
+#[test]
+fn bans_have_no_further_exemptions() {
+    let exempt = [CLOCK, SEED, FOREIGN_PROCESS];
+    let ban = concat!("clippy::", "disallowed_");
+    let files = rust_files();
+    let found = files.iter().filter(|file| !exempt.contains(&file.path.as_str()) && file.text.contains(ban));
+    let found: Vec<_> = found.map(|file| file.path.clone()).collect();
+    none_of(
+        &found,
+        "time comes from a `Clock`, chance from the seed, order from sorted containers; without exemption",
+    );
+}
+
 /// The exemptions of this file are of files that are still there.
 #[test]
 fn exempt_files_exist() {
     let gone: Vec<_> =
-        [CLOCK, FOREIGN_PROCESS].into_iter().filter(|path| !root().join(path).exists()).collect();
+        [CLOCK, SEED, FOREIGN_PROCESS].into_iter().filter(|path| !root().join(path).exists()).collect();
     assert!(gone.is_empty(), "take these out of tests/it/tidy/sources.rs: {gone:?}");
 }
