@@ -44,7 +44,7 @@ fn run(flags: &Flags, clock: SystemClock) -> ExitCode {
     code
 }
 
-/// The one draw of chance that no seed decides.
+#[expect(clippy::disallowed_methods, reason = "the one draw of chance that no seed decides")]
 fn drawn_seed() -> u64 {
     rand::random()
 }
