@@ -311,6 +311,10 @@ impl Engine {
         for backend in self.slots.iter_mut().flatten() {
             backend.due = None;
             backend.overdue = false;
+            // What comes of a probe that we took back tells nobody anything any more.
+            if let Some(probe) = &mut backend.probe {
+                probe.stale = true;
+            }
         }
     }
 
