@@ -11,7 +11,7 @@ demo: ## watch maglevd work, without VPP, root or network; `make demo FOR=15s` e
 	$(CARGO) run --locked -- demo $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
 
 test: ## every test of every package, examples in the documentation included
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 check: fmt lint docs deny ## all that CI looks at besides the tests
 

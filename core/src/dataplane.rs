@@ -9,11 +9,13 @@
 //!                                   └── reply: fold ◄───┴──────────┘
 //! ```
 
+mod answer;
 mod link;
 mod pace;
 mod reading;
 mod recreate;
 mod refusal;
+mod round;
 mod step;
 mod vip;
 
@@ -23,11 +25,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::config::{Lb, Strangers};
+use crate::config::Lb;
 use crate::event::{Cause, Event};
 use crate::frontend::Frontends;
 use crate::input::{CallId, VppProcess};
-use crate::model::{LbConf, Reply, Request, VipKey, Write};
+use crate::model::{LbConf, Request, VipKey, Write};
 use crate::reconcile::{self, Seen, Stage};
 use crate::time::Instant;
 use crate::warmup::{Phase, Warmup};
@@ -35,6 +37,7 @@ use crate::warmup::{Phase, Warmup};
 use link::Link;
 use pace::Pace;
 use reading::Reading;
+use round::Round;
 use vip::Vip;
 
 /// Calls under way at most. VPP reads 62 calls at a time, so a larger window gains nothing (`vpp-api.md` 4.3).
@@ -70,17 +73,6 @@ struct Sent {
     /// The VIP as we know it, where VPP knows it by another name.
     vip: Option<VipKey>,
     at: Instant,
-}
-
-/// A sync-all under way.
-#[derive(Clone, Debug)]
-struct Round {
-    cause: Cause,
-    began: Instant,
-    calls: u64,
-    /// Strangers are removed at its end.
-    sweeps: bool,
-    swept: bool,
 }
 
 /// The conversation with VPP.
@@ -450,174 +442,6 @@ impl Dataplane {
     fn write(&mut self, ctx: &Context<'_>, key: VipKey, write: &Write, stage: Stage, out: &mut Vec<Action>) {
         if let Some(call) = self.call(ctx.now, Request::Write(write.clone()), Some(key), out) {
             self.vips.entry(key).or_default().sent(call, write, stage, ctx.now);
-        }
-    }
-
-    /// Takes the answer to one call.
-    pub fn on_reply(
-        &mut self,
-        ctx: &Context<'_>,
-        call: CallId,
-        reply: Reply,
-        out: &mut Vec<Action>,
-    ) -> Progress {
-        self.link.heard(ctx.now, call);
-        let Some(sent) = self.window.remove(&call) else { return Progress::default() };
-        let progress = self.on_answer(ctx, call, &sent, reply, out);
-        // VPP answers in order: whatever is older and unanswered will never be answered.
-        if self.window.first_key_value().is_some_and(|(oldest, _)| *oldest < call) {
-            self.give_up(ctx, out);
-        }
-        progress
-    }
-
-    fn on_answer(
-        &mut self,
-        ctx: &Context<'_>,
-        call: CallId,
-        sent: &Sent,
-        reply: Reply,
-        out: &mut Vec<Action>,
-    ) -> Progress {
-        match sent.request.clone() {
-            Request::Read(read) => return self.on_read(ctx, call, read, reply, out),
-            Request::Write(Write::SetConf(conf)) => self.on_conf_written(ctx, conf, &reply, out),
-            Request::Write(write) => {
-                let key = sent.vip.or_else(|| write.vip());
-                if let Some(key) = key {
-                    self.on_written(ctx, key, call, sent, &write, &reply, out);
-                }
-            }
-        }
-        Progress::default()
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call, its order and its answer belong together")]
-    fn on_written(
-        &mut self,
-        ctx: &Context<'_>,
-        key: VipKey,
-        call: CallId,
-        sent: &Sent,
-        write: &Write,
-        reply: &Reply,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(vip) = self.vips.get_mut(&key) else { return };
-        vip.answered();
-        if *reply == Reply::Done {
-            vip.done(call, write);
-            self.pace.replied(write, sent.at, ctx.now);
-            tell(out, Event::Changed { call: write.clone() });
-            if matches!(write, Write::DelVip { .. }) {
-                self.on_taken_down(ctx, key);
-            }
-        } else {
-            self.on_refused(ctx, key, call, write, reply, out);
-            self.wake(key);
-        }
-        // A stage that could not be sent whole is still in `ready`; the next stage waits for all replies of this one.
-        if self.vips.get(&key).is_some_and(|vip| vip.open == 0) {
-            self.wake(key);
-        }
-    }
-
-    /// A reply came: the VIP may have a next stage.
-    fn wake(&mut self, key: VipKey) {
-        if self.dirty.contains(&key)
-            && let Some(vip) = self.vips.get(&key)
-        {
-            self.ready.insert((!vip.urgent, key));
-        }
-    }
-
-    fn on_conf_written(&mut self, ctx: &Context<'_>, conf: LbConf, reply: &Reply, out: &mut Vec<Action>) {
-        if *reply == Reply::Done {
-            self.conf_refusals = 0;
-            let before = self.conf.replace(conf);
-            tell(out, Event::Changed { call: Write::SetConf(conf) });
-            let in_use = self.observed().next().is_some();
-            let resized = |before: &LbConf| in_use && before.sticky_buckets != conf.sticky_buckets;
-            if let Some(before) = before.filter(resized) {
-                tell(out, Event::FlowsDropped { from: before.sticky_buckets, to: conf.sticky_buckets });
-            }
-            return;
-        }
-        self.conf_refusals += 1;
-        let call = alloc::format!("{}", Write::SetConf(conf));
-        tell(out, Event::CallRefused { call, err: alloc::format!("{reply}") });
-        if self.conf_refusals >= refusal::ATTEMPTS {
-            self.conf_retry_at = Some(ctx.now + ctx.lb.sync_interval);
-        }
-    }
-
-    /// Begins a sync of everything whose gate is open.
-    fn begin_round(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) {
-        for frontend in ctx.frontends.list() {
-            let key = frontend.vip();
-            if ctx.warmup.is_open(key) {
-                self.mark(ctx, key, cause);
-            }
-        }
-        if ctx.warmup.phase() != Phase::Over {
-            return;
-        }
-        let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
-        let calls = self.round.as_ref().map_or(0, |round| round.calls);
-        let began = self.round.as_ref().map_or(ctx.now, |round| round.began);
-        self.round = Some(Round { cause, began, calls, sweeps: may_sweep, swept: false });
-        self.drift_at = None;
-        // A drift check that finds nothing is not worth a line.
-        if cause != Cause::Interval {
-            tell(out, Event::SyncStart { frontend: None, cause });
-        }
-    }
-
-    /// Whether a stranger may be deleted now.
-    fn may_remove(&self, ctx: &Context<'_>) -> bool {
-        ctx.lb.strangers == Strangers::Delete && self.round.as_ref().is_some_and(|round| round.sweeps)
-    }
-
-    /// After everything else, the strangers.
-    fn sweep(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
-        let due = self.round.as_ref().is_some_and(|round| round.sweeps && !round.swept);
-        if !due || !self.dirty.is_empty() || !self.window.is_empty() {
-            return;
-        }
-        if let Some(round) = &mut self.round {
-            round.swept = true;
-        }
-        self.doom_strangers(ctx, out);
-        self.pump_ready(ctx, out);
-    }
-
-    fn finish_round(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
-        if !self.dirty.is_empty() || !self.window.is_empty() {
-            return;
-        }
-        if ctx.warmup.phase() != Phase::HandsOff && matches!(self.reading, Reading::Idle) {
-            self.link.synced();
-        }
-        let done = self.round.as_ref().is_some_and(|round| !round.sweeps || round.swept);
-        if !done {
-            return;
-        }
-        let Some(round) = self.round.take() else { return };
-        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
-        let late: Vec<String> = self.out_of_sync().filter_map(|(key, _, _)| ctx.name(key)).collect();
-        let took = ctx.now.since(round.began);
-        if late.is_empty() {
-            self.round_error = None;
-            if round.cause != Cause::Interval || round.calls > 0 {
-                tell(out, Event::SyncDone { frontend: None, calls: round.calls, took });
-            }
-        } else {
-            // A drift check that finds the same as the one before is not worth a line.
-            let err = alloc::format!("out of sync: {}", late.join(", "));
-            if self.round_error.as_ref() != Some(&err) || round.cause != Cause::Interval {
-                tell(out, Event::SyncError { err: err.clone() });
-            }
-            self.round_error = Some(err);
         }
     }
 }

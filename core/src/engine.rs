@@ -300,8 +300,9 @@ impl Engine {
         tell(out, Event::Stopping);
         self.warmup.stop();
         self.stopping = Some(now + SHUTDOWN_LIMIT);
-        let probes = self.slots.iter().zip(0u32..).filter_map(|(slot, at)| {
-            let probe = slot.as_ref()?.probe?;
+        let probes = self.slots.iter_mut().zip(0u32..).filter_map(|(slot, at)| {
+            let probe = slot.as_mut()?.probe.as_mut()?;
+            probe.stale = true;
             Some(Action::CancelProbe(crate::input::ProbeId { slot: at, number: probe.number }))
         });
         out.extend(probes);

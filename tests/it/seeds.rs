@@ -7,8 +7,8 @@ use maglev_core::Config;
 use maglev_sim::{Report, Scenario, play, swarm};
 use maglevd::config::{self, Options};
 
-/// Seeds of a plain `cargo test`; `SEEDS=100000 cargo test --test it seeds` plays more, `FROM=n` begins elsewhere, `SHOW=1` prints
-/// timelines.
+/// Seeds of a plain `cargo test`; `SEEDS=100000 cargo test --test it seeds` plays more, `FROM=n` begins elsewhere, `SHOW=file` writes
+/// the timeline there.
 const SEEDS: u64 = 1_500;
 
 fn read(text: &str) -> Result<Arc<Config>, String> {
@@ -45,8 +45,8 @@ fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
 fn judge(seed: u64) -> Result<u64, String> {
     let scenario = swarm::scenario(seed).map_err(|error| format!("no scenario: {error}"))?;
     let played = catch_unwind(AssertUnwindSafe(|| play(&scenario, &read)));
-    if let (Ok(Ok(report)), true) = (&played, std::env::var_os("SHOW").is_some()) {
-        println!("{}", report.timeline);
+    if let (Ok(Ok(report)), Some(path)) = (&played, std::env::var_os("SHOW")) {
+        std::fs::write(path, &report.timeline).map_err(|error| error.to_string())?;
     }
     let report = match played {
         Ok(Ok(report)) => report,
@@ -63,7 +63,8 @@ fn judge(seed: u64) -> Result<u64, String> {
 fn restarted(seed: u64, report: &Report) -> Result<Option<String>, String> {
     let file = swarm::file(seed);
     // Operators' choices are lost with the process, and who is out of sync goes on trying.
-    if seed % 8 != 0 || file.contains("operator:") || report.timeline.contains("vpp-lb-out-of-sync") {
+    if !seed.is_multiple_of(8) || file.contains("operator:") || report.timeline.contains("vpp-lb-out-of-sync")
+    {
         return Ok(None);
     }
     let file = file.replace("until:", "  - { at: 690s, daemon: restart }\nuntil:");
