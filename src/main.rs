@@ -44,10 +44,6 @@ fn run(flags: &Flags, clock: SystemClock) -> ExitCode {
     code
 }
 
-<<<<<<< HEAD
-/// The one draw of chance that no seed decides.
-=======
->>>>>>> daemon
 #[expect(clippy::disallowed_methods, reason = "the one draw of chance that no seed decides")]
 fn drawn_seed() -> u64 {
     rand::random()
