@@ -402,6 +402,9 @@ impl Dataplane {
             return true;
         }
         if self.room() > 0 {
+            if let Some((_, first)) = self.ready.first().copied() {
+                self.announce(ctx, first, out);
+            }
             self.call(ctx.now, request, None, out);
         }
         false

@@ -147,6 +147,7 @@ impl Dataplane {
             vip.cause = None;
             vip.calls = 0;
             vip.began = None;
+            vip.announced = false;
         }
     }
 

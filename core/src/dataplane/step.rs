@@ -162,6 +162,7 @@ impl Dataplane {
         vip.unit = false;
         vip.urgent = false;
         vip.releasing = false;
+        vip.announced = false;
         vip.cause = None;
         let calls = core::mem::take(&mut vip.calls);
         if let (Some(began), false) = (vip.began.take(), in_round) {
@@ -206,9 +207,9 @@ impl Dataplane {
     }
 
     /// The first call of a sync-vip.
-    fn announce(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
-        let Some(vip) = self.vips.get(&key) else { return };
-        if vip.calls == 0 && self.round.is_none() {
+    pub(super) fn announce(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        if self.round.is_none() && !core::mem::replace(&mut vip.announced, true) {
             let cause = vip.cause.unwrap_or(Cause::Transition);
             tell(out, Event::SyncStart { frontend: ctx.name(key), cause });
         }
