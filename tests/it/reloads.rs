@@ -172,7 +172,7 @@ fn series(seed: u64) -> Vec<(Instant, Arc<Config>)> {
         .map(|_| {
             let moment = (at, file(&mut rng));
             // Some at one instant, some while warm-up lasts, some long after.
-            at = at + Duration::from_millis([0, 3, 700, 6_000, 20_000, 60_000][rng.random_range(0..6)]);
+            at += Duration::from_millis([0, 3, 700, 6_000, 20_000, 60_000][rng.random_range(0..6)]);
             moment
         })
         .collect()
