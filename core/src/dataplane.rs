@@ -36,7 +36,7 @@ use crate::warmup::{Phase, Warmup};
 
 use link::Link;
 use pace::Pace;
-use reading::Reading;
+use reading::{Reading, Spot};
 use round::Round;
 use vip::Vip;
 
@@ -100,6 +100,7 @@ pub struct Dataplane {
     window: BTreeMap<CallId, Sent>,
     next_call: u64,
     reading: Reading,
+    spot: Option<Spot>,
     /// A whole fresh dump is wanted.
     read_due: Option<Cause>,
     second_look_at: Option<Instant>,
@@ -141,6 +142,7 @@ impl Dataplane {
             window: BTreeMap::new(),
             next_call: 1,
             reading: Reading::Idle,
+            spot: None,
             read_due: None,
             second_look_at: None,
             drift_at: None,
@@ -246,10 +248,13 @@ impl Dataplane {
     /// Frontend `key` may differ from what is wanted: it is planned as soon as its gate is open.
     pub fn mark(&mut self, ctx: &Context<'_>, key: VipKey, cause: Cause) {
         let urgent = matches!(cause, Cause::Transition | Cause::Release);
+        // A drift check is no reason for another attempt; a transition, a reload or an operator is.
+        let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
+        if !patient && self.conf_refusals >= refusal::ATTEMPTS {
+            self.conf_refusals = refusal::ATTEMPTS - 1;
+        }
         let vip = self.vips.entry(key).or_default();
         if let Some(trouble) = &mut vip.trouble {
-            // A drift check is no reason for another attempt; a transition, a reload or an operator is.
-            let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
             if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
                 return;
             }
@@ -291,19 +296,26 @@ impl Dataplane {
 
     /// The configuration was replaced: no call computed from the old one is sent, and what was given up is tried again.
     pub fn reloaded(&mut self, ctx: &Context<'_>) {
-        self.pardon();
-        self.conf_refusals = 0;
-        self.conf_retry_at = None;
+        self.pardon(ctx);
         self.read_due = Some(Cause::Reload);
         let stale = |vip: &Vip| vip.doom.is_none() && vip.open == 0;
         for (key, vip) in &mut self.vips {
             vip.said = None;
             vip.length_said = false;
-            if ctx.frontends.find(*key).is_none() && stale(vip) {
+            if ctx.frontends.find(*key).is_some() && !vip.unit {
+                // A stranger no longer: what is left of its removal belongs to the old configuration.
+                vip.doom = None;
+            }
+            if !vip.unit {
+                // Whether it has to go is decided anew; a unit that has begun is finished.
+                vip.doom = None;
+            }
+            if ctx.frontends.find(*key).is_none() {
                 vip.debts.clear();
                 vip.flush = None;
-                vip.trouble = None;
                 vip.releasing = false;
+                // If a later reload brings it back, that is a first sync: what VPP holds at 0 was flushed then.
+                vip.met = false;
             }
         }
         let known = &self.vips;
@@ -318,19 +330,15 @@ impl Dataplane {
 
     /// An operator wants everything, or one frontend, looked at anew.
     pub fn sync_asked(&mut self, ctx: &Context<'_>, key: Option<VipKey>) {
-        self.pardon();
+        self.pardon(ctx);
         match key {
             None => self.read_due = Some(Cause::Operator),
             Some(key) => {
-                if let Some(vip) = self.vips.get_mut(&key) {
-                    vip.trouble = None;
-                    vip.said = None;
-                }
-                self.retries.retain(|(_, retry)| *retry != key);
-                self.vips.entry(key).or_default().cause = Some(Cause::Operator);
+                let vip = self.vips.entry(key).or_default();
+                vip.said = None;
+                vip.cause = Some(Cause::Operator);
                 self.spots.insert(key);
                 self.dirty.insert(key);
-                let _ = ctx;
             }
         }
     }

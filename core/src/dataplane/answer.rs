@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::event::Event;
+use crate::event::{Cause, Event};
+use crate::frontend::Frontend;
 use crate::input::CallId;
 use crate::model::{LbConf, Reply, Request, VipKey, Write};
 
@@ -88,9 +89,22 @@ impl Dataplane {
         }
     }
 
+    /// What kept them may be gone: who is out of sync tries again.
+    fn retry_troubled(&mut self, ctx: &Context<'_>) {
+        self.conf_retry_at = None;
+        let troubled = |key: &&VipKey| self.vips.get(key).is_some_and(|vip| vip.trouble.is_some());
+        let keys = ctx.frontends.list().iter().map(Frontend::vip);
+        let keys: Vec<VipKey> = keys.filter(|key| troubled(&key) && ctx.warmup.is_open(*key)).collect();
+        for key in keys {
+            self.mark(ctx, key, Cause::Operator);
+        }
+    }
+
     fn on_conf_written(&mut self, ctx: &Context<'_>, conf: LbConf, reply: &Reply, out: &mut Vec<Action>) {
         if *reply == Reply::Done {
-            self.conf_refusals = 0;
+            if core::mem::take(&mut self.conf_refusals) > 0 {
+                self.retry_troubled(ctx);
+            }
             let before = self.conf.replace(conf);
             tell(out, Event::Changed { call: Write::SetConf(conf) });
             let in_use = self.observed().next().is_some();

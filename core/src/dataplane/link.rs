@@ -191,7 +191,7 @@ impl Dataplane {
         if let Some(sent) = self.window.values().next() {
             tell(out, Event::CallTimeout { call: sent.request.to_string() });
         }
-        self.link.second_look = self.window.values().any(|sent| matches!(sent.request, Request::Write(_)));
+        self.link.second_look |= self.window.values().any(|sent| matches!(sent.request, Request::Write(_)));
         self.hang_up(ctx, "a call was not answered in time".into(), out);
     }
 
@@ -228,7 +228,8 @@ impl Dataplane {
             self.verbose_read = false;
         }
         self.last_gasp = None;
-        if core::mem::take(&mut self.link.second_look) {
+        // What a process that is gone was asked to do is not done any more.
+        if core::mem::take(&mut self.link.second_look) && !restarted {
             self.second_look_at = Some(ctx.now + SECOND_LOOK);
         }
         tell(out, Event::VppConnect { version: vpp.version.clone(), pid: vpp.pid, restarted });
@@ -302,8 +303,10 @@ impl Dataplane {
         self.spots.clear();
         self.window.clear();
         self.reading = Reading::Idle;
+        self.spot = None;
         self.read_due = None;
-        self.second_look_at = None;
+        // A second look that is still to come is taken on the next connection.
+        self.link.second_look |= self.second_look_at.take().is_some();
         self.drift_at = None;
         self.pace = super::Pace::default();
     }

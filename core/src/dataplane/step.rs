@@ -186,11 +186,7 @@ impl Dataplane {
         let more = calls.len() > room;
         for write in calls.into_iter().take(room) {
             if self.is_quarantined(&write) {
-                let why = format!(
-                    "{write} was the oldest unanswered call at two deaths of VPP in a row; it is not sent again \
-                     until the configuration changes or an operator says sync"
-                );
-                self.stuck(ctx, key, why, None, out);
+                self.hold_back(ctx, key, &write, out);
                 return false;
             }
             if let Write::AddAs { server, .. } = &write
@@ -219,6 +215,10 @@ impl Dataplane {
     fn step_down(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) -> bool {
         let Some(vip) = self.vips.get_mut(&key) else { return false };
         let (open, urgent) = (vip.open, vip.urgent);
+        if open > 0 && vip.stage != Some(Stage::TakeDown) {
+            // What was under way when its end was decided comes first.
+            return false;
+        }
         if vip.trouble.as_ref().is_some_and(|trouble| trouble.broken) {
             if open == 0 {
                 self.end_attempt(key);
