@@ -33,6 +33,7 @@ fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
     };
     count(tally.crashes, "deaths of VPP by a call");
     count(tally.not_sent, "calls that VPP would not have survived");
+    count(tally.sourceless, "servers added before VPP was told its GRE sources");
     count(tally.wild_flushes, "flushes of a VIP that VPP did not know");
     // Somebody else's edits make calls idle and VIPs empty that would not be.
     if !foreign {
