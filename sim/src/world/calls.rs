@@ -17,6 +17,8 @@ pub(super) struct Calls {
     dump: Option<CallId>,
     looked: bool,
     open: BTreeMap<CallId, Write>,
+    /// Flushes under way whose backend has moved since.
+    outdated: BTreeSet<CallId>,
     states: BTreeMap<IpAddr, State>,
     /// Flushed, and nothing has happened to it since.
     flushed: BTreeSet<(VipKey, IpAddr)>,
@@ -36,12 +38,14 @@ impl Calls {
         self.dump = None;
         self.looked = false;
         self.open.clear();
+        self.outdated.clear();
     }
 
     pub(super) fn answered(&mut self, call: CallId, reply: &Reply) {
         self.looked |= self.dump == Some(call);
         if let Some(Write::SetWeight { vip, server, flows: Flows::Flush, .. }) = self.open.remove(&call)
             && *reply == Reply::Done
+            && !self.outdated.remove(&call)
         {
             self.flushed.insert((vip, server));
         }
@@ -65,6 +69,8 @@ impl Calls {
                     None => self.states.remove(address),
                 };
                 self.flushed.retain(|(_, server)| server != address);
+                let about_it = |write: &Write| write.server() == Some(*address);
+                self.outdated.extend(self.open.iter().filter(|(_, w)| about_it(w)).map(|(call, _)| *call));
             }
             Event::VppConnect { restarted: true, .. } => self.disturbed(),
             _ => (),
