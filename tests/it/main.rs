@@ -10,6 +10,7 @@ mod config;
 mod daemon;
 mod prober;
 mod real_vpp;
+mod reloads;
 mod scenarios;
 mod seeds;
 mod support;

@@ -37,7 +37,8 @@ impl Dataplane {
         vip.undone(call);
         // Every call under way by the name that VPP shows is refused, not only the first.
         let shown = vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key));
-        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (shown, ipv6_alias(key), reply) {
+        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (shown, ipv6_alias(key), reply)
+        {
             doom.alias = Some(alias);
             vip.doom = Some(doom);
             self.expect_anew(Some(key));

@@ -96,6 +96,15 @@ fn command_lines_of_go_are_understood() {
     let (code, verdict, _) =
         outcome(&mut maglevd(&["-check", "-config", GOOD, "-log-level=DEBUG", "-reflection=false"]));
     assert_eq!(code, 0, "{verdict}");
+    // Its boolean flags take a value after `=` only, and any that its strconv.ParseBool knows.
+    for yes in ["-check", "--check", "-check=true", "--check=1", "-check=T"] {
+        let (code, verdict, errors) = outcome(&mut maglevd(&[yes, "-config", GOOD, "-reflection=F"]));
+        assert_eq!(code, 0, "{yes}: {errors}");
+        assert!(verdict.contains("good"), "{yes}: {verdict}");
+    }
+    let nowhere = ["-check=false", "-config", GOOD, "-vpp-api-addr", "", "-grpc-addr", "nowhere"];
+    let (code, _, errors) = outcome(&mut maglevd(&nowhere));
+    assert!(code == 1 && errors.contains("--grpc-addr"), "{code} {errors}");
 }
 
 #[test]
