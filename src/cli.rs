@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, FalseyValueParser, OsStringValueParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser};
+use clap::{Arg, ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::log::{Format, Threshold};
 
@@ -128,8 +128,17 @@ impl Cli {
     /// # Errors
     /// The flags are wrong, or ask for a text (`--help`, `--version`) that clap's error carries.
     pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.map(with_two_dashes))
+        let command = Self::command().mut_args(unless_empty);
+        Self::from_arg_matches(&command.try_get_matches_from(arguments.map(with_two_dashes))?)
     }
+}
+
+/// An empty variable is one that is not set, as in Go's vpp-maglev, except where empty switches a part off: a unit's
+/// `MAGLEV_LOG_LEVEL=` must not keep the daemon from starting.
+fn unless_empty(flag: Arg) -> Arg {
+    let is_empty = flag.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let means_off = matches!(flag.get_id().as_str(), "vpp_api_addr" | "vpp_stats_addr" | "metrics_addr");
+    if is_empty && !means_off { flag.env(None) } else { flag }
 }
 
 /// clap's own parser of paths refuses the empty one, which here means that a part is switched off.

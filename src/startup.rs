@@ -99,11 +99,13 @@ pub fn run(flags: &Flags, seed: u64, clock: SystemClock, log: &Log) -> Result<()
         seed,
         "starting"
     );
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // As early as can be: a hangup while a large file is read must reload it, not kill us.
+    let signals = runtime.block_on(async { Signals::catch() })?;
     let loaded = read(flags)?;
     log::config_warnings(&loaded.warnings);
     let limits = Limits::from_rlimit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(flags, loaded.config, seed, clock, limits, log));
+    let served = runtime.block_on(serve(flags, loaded.config, seed, clock, limits, signals, log));
     // Probes that hang in a name service or a namespace do not hold up the end.
     runtime.shutdown_background();
     served
@@ -115,10 +117,9 @@ async fn serve(
     seed: u64,
     clock: SystemClock,
     limits: Limits,
+    signals: Signals,
     log: &Log,
 ) -> Result<(), StartError> {
-    // Before anybody can know that we are here, and send one.
-    let signals = Signals::catch()?;
     open("--grpc-addr", &flags.grpc_addr, Welcome::Close, clock).await?;
     if !flags.metrics_addr.is_empty() {
         open("--metrics-addr", &flags.metrics_addr, Welcome::NotYet, clock).await?;

@@ -201,7 +201,7 @@ impl Engine {
                     dataplane.on_reply(ctx, call, reply, out)
                 });
                 if progress.picture_whole {
-                    self.presume_blind(now, out);
+                    self.settle_presumption(now, out);
                 }
             }
             Input::ConfigLoaded { config, forced } => self.on_config(config, forced, now, out),

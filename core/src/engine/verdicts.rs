@@ -284,23 +284,23 @@ impl Engine {
         }
     }
 
-    /// Presumes the blind up where VPP holds them above 0, once there is a picture. Returns the frontends concerned,
-    /// which the caller computes anew.
+    /// Presumes the blind up where VPP holds them above 0, once there is a picture, and again by the fresh one that is
+    /// due after every call of this. Returns the frontends concerned, which the caller computes anew.
     pub(super) fn presume_held(&mut self, out: &mut Vec<Action>) -> BTreeSet<u32> {
         let mut touched = BTreeSet::new();
         if !self.presume || !self.dataplane.has_picture() {
             return touched;
         }
-        self.presume = false;
-        for slot in core::mem::take(&mut self.blind) {
+        for slot in self.blind.clone() {
             let Some(backend) = self.slot(slot).filter(|backend| backend.is_blind()) else { continue };
             let (name, address, frontends) =
                 (backend.name.clone(), backend.address, backend.frontends.clone());
             let mut names = Vec::new();
             for at in frontends {
                 let frontend = &mut self.frontends.list_mut()[at as usize];
-                if self.dataplane.holds(frontend.want.vip, address) {
-                    frontend.presumed.insert(slot);
+                if !self.dataplane.holds(frontend.want.vip, address) {
+                    touched.extend(frontend.presumed.remove(&slot).then_some(at));
+                } else if frontend.presumed.insert(slot) {
                     names.push(frontend.name.clone());
                     touched.insert(at);
                 }
@@ -310,6 +310,13 @@ impl Engine {
             }
         }
         touched
+    }
+
+    /// A fresh picture decides who is presumed and who is not.
+    pub(super) fn settle_presumption(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.presume_blind(now, out);
+        self.presume = false;
+        self.blind.clear();
     }
 
     /// Another VPP process holds nothing of what the presumption was founded on.

@@ -108,6 +108,16 @@ fn command_lines_of_go_are_understood() {
 }
 
 #[test]
+fn an_empty_variable_is_not_set() {
+    let mut command = maglevd(&["--check", "--config", GOOD]);
+    for name in ["CONFIG", "LOG_LEVEL", "LOG_FORMAT", "GRPC_ADDR", "REFLECTION", "SEED", "CHECK"] {
+        command.env(format!("MAGLEV_{name}"), "");
+    }
+    let (code, _, errors) = outcome(&mut command);
+    assert_eq!(code, 0, "{errors}");
+}
+
+#[test]
 fn wrong_flags_are_told_apart_from_wrong_files() {
     for arguments in [["--bogus", ""], ["--log-level", "loud"], ["--seed", "x"]] {
         let (code, _, errors) = outcome(&mut maglevd(&arguments));
