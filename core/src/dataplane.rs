@@ -314,8 +314,6 @@ impl Dataplane {
                 vip.debts.clear();
                 vip.flush = None;
                 vip.releasing = false;
-                // If a later reload brings it back, that is a first sync: what VPP holds at 0 was flushed then.
-                vip.met = false;
             }
         }
         let known = &self.vips;

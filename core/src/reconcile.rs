@@ -340,7 +340,8 @@ pub fn edges(debts: &mut Debts, old: &[Server], new: &[Server], by_operator: boo
             }
             continue;
         };
-        let arises = was.is_none_or(|was| was.weight.is_positive() || !was.wish.is_flush());
+        // One that is new here has no edge yet: if VPP still holds it above 0, planning finds that edge.
+        let arises = was.is_some_and(|was| was.weight.is_positive() || !was.wish.is_flush());
         if arises {
             debts.insert(server.address, Debt { due, by_operator, carried: None });
         } else if let Some(debt) = debts.get_mut(&server.address)

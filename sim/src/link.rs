@@ -106,6 +106,8 @@ pub struct Tally {
     pub wild_flushes: u64,
     /// Calls that took a VIP's last positive weight although maglevd wanted one when it sent them.
     pub emptied: u64,
+    /// Servers added before VPP was told its GRE sources.
+    pub sourceless: u64,
     /// Acknowledged weights that were the same before, without a flush.
     pub idle: u64,
 }

@@ -252,11 +252,15 @@ fn first_act(draw: &mut Draw, site: &Site) -> Vec<Event> {
     }
     for _ in 0..draw.below(40) {
         let (ms, kind) = (instant(draw), kinds[draw.below(kinds.len())]);
-        let sentence = sentence(draw, site, kind);
-        if matches!(sentence.as_str(), "kill" | "terminate") {
+        let what = sentence(draw, site, kind);
+        if kind == "reload" && draw.one_in(3) {
+            // Two at once: the first may never be seen by VPP.
+            events.push((ms, kind, sentence(draw, site, kind)));
+        }
+        if matches!(what.as_str(), "kill" | "terminate") {
             events.push((ms + 2_000, "daemon", "restart".into()));
         }
-        events.push((ms, kind, sentence));
+        events.push((ms, kind, what));
     }
     events
 }
@@ -298,34 +302,41 @@ fn sentence(draw: &mut Draw, site: &Site, kind: &str) -> String {
 
 fn fault(draw: &mut Draw) -> String {
     let n = 1 + draw.below(12);
-    match draw.below(5) {
+    match draw.below(7) {
         0 => format!("refuse {n} with {}", draw.of(&["-6", "-7", "-81", "-97"])),
         1 => format!("lose-reply {n}"),
         2 => format!("drop-link-after {n}"),
         3 => format!("restart-after {n}"),
+        4 => format!("refuse 1 with {}", draw.of(&["-6", "-7"])),
+        5 => format!("{} {n} of reads", draw.of(&["lose-reply", "drop-link-after", "restart-after"])),
         _ => format!("delay-reply {n} by {}", draw.of(&["1s", "6s"])),
     }
 }
 
 fn foreign(draw: &mut Draw, site: &Site, last: u8) -> String {
     let (vip, server) = (site.vip(draw), site.address(last));
-    let call = match draw.below(5) {
+    let call = match draw.below(9) {
         0 => format!("set-weight {vip} {server} weight {}", draw.below(101)),
         1 => format!("del-as {vip} {server}"),
         2 => "add-vip 203.0.113.99 tcp/80 gre4 length 1024".to_owned(),
         3 => "add-vip 203.0.113.80 tcp/8080 gre4 length 1024".to_owned(),
+        4 => format!("add-vip 203.0.113.{} all-ports gre6 length 1024", 80 + draw.below(3)),
+        5 => format!("add-as 203.0.113.{} all-ports 2001:db8:9::{last} weight 1", 80 + draw.below(3)),
+        6 => "add-vip ::/16 tcp/81 gre6 length 1024".to_owned(),
+        7 => format!("add-as ::/16 tcp/81 2001:db8:9::{last} weight 1"),
         _ => format!("add-as {vip} {server} weight 3"),
     };
     format!("\"{call}\"")
 }
 
 fn operator(draw: &mut Draw, site: &Site, name: &str) -> String {
-    match draw.below(6) {
+    match draw.below(7) {
         0 => format!("pause {name}"),
         1 => format!("resume {name}"),
         2 => format!("disable {name}"),
         3 => format!("enable {name}"),
         4 => "sync".to_owned(),
+        5 => format!("sync {}", site.frontends[draw.below(site.frontends.len())].name),
         _ => {
             let front = &site.frontends[draw.below(site.frontends.len())].name;
             let flush = if draw.one_in(3) { " flush" } else { "" };

@@ -4,6 +4,7 @@
 //! then VPP), then its deadlines, then traffic. The engine's clock starts with its process, so a restarted daemon
 //! begins at zero again while the world goes on.
 
+mod calls;
 mod daemon;
 mod expect;
 mod gates;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use maglev_core::model::VipKey;
 use maglev_core::{Config, Input, Instant};
 
+use self::calls::Calls;
 use self::daemon::Daemon;
 use self::gates::Gates;
 use self::timeline::Timeline;
@@ -73,6 +75,7 @@ struct World {
     timeline: Timeline,
     told: BTreeSet<&'static str>,
     gates: Gates,
+    calls: Calls,
     failures: Vec<String>,
     steps: u64,
 }
@@ -99,6 +102,7 @@ impl World {
             now,
             daemon: Daemon::new(scenario.seed, config.clone(), now),
             gates: Gates::new(&config),
+            calls: Calls::default(),
             configs,
             config,
             backends: Backends::new(scenario.seed),
@@ -128,7 +132,7 @@ impl World {
             assert!(turns < TURNS_AT_ONE_INSTANT, "time stands still at {}:\n{}", self.now, self.timeline);
             self.now = self.now.max(next);
         }
-        self.failures.extend(self.gates.take_breaches());
+        self.take_breaches();
         Ok(Report {
             timeline: self.timeline.to_string(),
             failures: self.failures,
@@ -178,6 +182,7 @@ impl World {
             Happening::Vpp(change) => self.link.change(*change, self.now),
             Happening::Fault(fault) => self.link.arm(*fault),
             Happening::Foreign(write) => {
+                self.calls.disturbed();
                 self.link.foreign(write, self.now);
             }
             Happening::Reload { config, forced } => {
@@ -189,7 +194,10 @@ impl World {
                 let err = "the scenario says so".into();
                 self.daemon.post(Input::ConfigRejected { kind: kind.word(), err });
             }
-            Happening::Operator(command) => self.daemon.command(command.clone()),
+            Happening::Operator(command) => {
+                self.calls.commanded(command);
+                self.daemon.command(command.clone());
+            }
             Happening::Daemon(change) => self.change_daemon(change).map_err(confused)?,
             Happening::Traffic { frontend, flows } => {
                 let vip = self.vip(frontend).map_err(confused)?;
@@ -215,8 +223,9 @@ impl World {
                     self.config = self.named(name)?;
                 }
                 self.end_daemon();
-                self.failures.extend(self.gates.take_breaches());
+                self.take_breaches();
                 self.gates = Gates::new(&self.config);
+                self.calls = Calls::default();
                 self.daemon.restart(self.config.clone(), self.now);
             }
         }
@@ -229,6 +238,11 @@ impl World {
             self.link.disconnect(connection, self.now);
         }
         self.backends.forget_probes();
+    }
+
+    fn take_breaches(&mut self) {
+        self.failures.extend(self.gates.take_breaches());
+        self.failures.extend(self.calls.take_breaches());
     }
 
     fn named(&self, config: &str) -> Result<Arc<Config>, String> {

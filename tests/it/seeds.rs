@@ -24,6 +24,10 @@ fn number(name: &str, default: u64) -> u64 {
 /// What is wrong with a run, if anything.
 fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
     let mut wrong = report.failures.clone();
+    // Who has seen two deaths of VPP by one look at it does not look again, as long as nobody says so.
+    if report.timeline.contains("vpp-call-quarantined") {
+        wrong.retain(|failure| !failure.contains("not in sync"));
+    }
     let foreign = scenario.to_string().contains("foreign:");
     let tally = report.tally;
     let mut count = |n: u64, what: &str| {
@@ -33,6 +37,7 @@ fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
     };
     count(tally.crashes, "deaths of VPP by a call");
     count(tally.not_sent, "calls that VPP would not have survived");
+    count(tally.sourceless, "servers added before VPP was told its GRE sources");
     count(tally.wild_flushes, "flushes of a VIP that VPP did not know");
     // Somebody else's edits make calls idle and VIPs empty that would not be.
     if !foreign {

@@ -160,8 +160,8 @@ impl Dataplane {
             let why = format!("VIP {stranger} is in the way and is left alone: {reason}; remove it by hand");
             return Err(Obstacle::Stuck(why, Some(ctx.now + ctx.lb.sync_interval)));
         }
-        if let Some(trouble) = self.vips.get(&stranger).and_then(|vip| vip.trouble.as_ref())
-            && trouble.retry_at.is_none_or(|at| at > ctx.now)
+        if let Some(vip) = self.vips.get(&stranger).filter(|vip| vip.is_left(ctx.now))
+            && let Some(trouble) = &vip.trouble
         {
             let why = format!("VIP {stranger} is in the way and cannot be removed: {}", trouble.reason);
             return Err(Obstacle::Stuck(why, trouble.retry_at));
@@ -191,6 +191,7 @@ impl Dataplane {
             .vips
             .iter()
             .filter(|(key, vip)| vip.acked.is_some() && ctx.frontends.find(**key).is_none())
+            .filter(|(_, vip)| vip.doom.is_none() && !vip.is_left(ctx.now))
             .map(|(key, _)| *key)
             .collect();
         for stranger in strangers {
@@ -207,12 +208,13 @@ impl Dataplane {
         }
     }
 
-    fn doom(&mut self, ctx: &Context<'_>, key: VipKey, recreate: bool) {
+    pub(super) fn doom(&mut self, ctx: &Context<'_>, key: VipKey, recreate: bool) {
         if let Some(vip) = self.vips.get_mut(&key) {
             let alias = ipv6_alias(key).filter(|_| key.prefix.len > 32);
             vip.doom = Some(Doom { recreate, flushed: false, alias, answered: false });
             if !recreate {
-                vip.trouble = None;
+                // It is time to try again.
+                vip.trouble.take_if(|trouble| trouble.retry_at.is_some());
             }
         }
         self.dirty.insert(key);

@@ -83,8 +83,12 @@ impl Dataplane {
                 tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
             }
             let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= ATTEMPTS);
-            if given_up || name.is_none() {
+            if given_up {
                 self.stuck(ctx, key, err, Some(ctx.now + ctx.lb.sync_interval), out);
+                return;
+            }
+            if name.is_none() && vip.acked.is_some() {
+                self.doom(ctx, key, false);
                 return;
             }
         }

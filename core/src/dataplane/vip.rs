@@ -209,6 +209,11 @@ impl Vip {
         }
     }
 
+    /// Whether it was given up, and not for the time being only.
+    pub(super) fn is_left(&self, now: Instant) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at.is_none_or(|at| at > now))
+    }
+
     /// The connection ended: nothing is known, everything is owed.
     pub(super) fn forget(&mut self) {
         self.acked = None;

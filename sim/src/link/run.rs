@@ -123,6 +123,10 @@ impl Link {
         let vip = lowered.and_then(Write::vip);
         let before = self.weights(vip);
         let reply = self.answer(request, at)?;
+        if let (Request::Write(Write::AddAs { .. }), Reply::Done) = (request, &reply) {
+            let sourceless = |plugin: &LbPlugin| plugin.conf().ip4_source.is_broadcast();
+            self.tally.sourceless += u64::from(self.plugin().is_some_and(sourceless));
+        }
         let after = self.weights(vip);
         let serves = |weights: &[(IpAddr, Weight)]| weights.iter().any(|(_, weight)| weight.is_positive());
         // Taking a whole VIP down deletes its servers without a flush: that is meant.

@@ -109,11 +109,24 @@ impl World {
     pub(super) fn feed(&mut self, input: Input) {
         self.steps += 1;
         self.timeline.input(self.now, &input);
-        if let Input::VppDisconnected { .. } = input {
-            self.daemon.connection = None;
+        match &input {
+            Input::VppConnected { connection, .. } => self.calls.connected(*connection),
+            Input::VppReplied { call, reply, .. } => self.calls.answered(*call, reply),
+            Input::VppDisconnected { .. } => self.daemon.connection = None,
+            Input::WakeupDue
+            | Input::ProbeFinished { .. }
+            | Input::ConfigLoaded { .. }
+            | Input::ConfigRejected { .. }
+            | Input::Commanded { .. }
+            | Input::ShutdownRequested => (),
         }
+        let is_end = matches!(input, Input::VppDisconnected { .. });
         for action in self.daemon.handle(input, self.now) {
             self.act(action);
+        }
+        if is_end {
+            // Not before: deadlines of this instant came before it.
+            self.calls.ended();
         }
         if self.daemon.deadline().is_some_and(|at| at <= self.now && at > self.daemon.started) {
             self.failures
@@ -138,6 +151,7 @@ impl World {
             }
             Action::Disconnect(connection) => {
                 self.timeline.ended();
+                self.calls.ended();
                 self.daemon.connection = None;
                 self.link.disconnect(connection, self.now);
             }
@@ -148,11 +162,13 @@ impl World {
                 let vip = if let Request::Write(write) = &request { write.vip() } else { None };
                 let must_serve = vip
                     .is_some_and(|vip| self.daemon.engine().is_some_and(|engine| engine.wants_positive(vip)));
+                self.calls.call(connection, call, &request);
                 self.gates.call(&request, self.now.since(self.daemon.started));
                 self.link.call_of(connection, call, request, must_serve, self.now);
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
+                self.calls.told(&event);
                 // A reload at the same instant may have dropped it again.
                 let known = |name: &str| self.daemon.engine().and_then(|engine| engine.vip_of(name));
                 let vip = event.released().and_then(|name| known(name).or_else(|| self.vip(name).ok()));
