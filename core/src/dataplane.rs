@@ -302,10 +302,6 @@ impl Dataplane {
         for (key, vip) in &mut self.vips {
             vip.said = None;
             vip.length_said = false;
-            if ctx.frontends.find(*key).is_some() && !vip.unit {
-                // A stranger no longer: what is left of its removal belongs to the old configuration.
-                vip.doom = None;
-            }
             if !vip.unit {
                 // Whether it has to go is decided anew; a unit that has begun is finished.
                 vip.doom = None;
