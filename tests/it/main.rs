@@ -11,4 +11,5 @@ mod prober;
 mod real_vpp;
 mod scenarios;
 mod support;
+mod vpp_stories;
 mod wire;
