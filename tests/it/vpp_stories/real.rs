@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use maglev_core::model::{Flows, VipKey, Write};
+use maglev_core::model::{Encap, Flows, VipKey, Write};
 
 use super::received;
 use super::vpp::{Received, Vpp};
@@ -38,7 +38,7 @@ impl Vpp for Real {
     fn edit(&self, write: &Write) {
         let line = cli(write);
         let said = self.0.vppctl(&line);
-        assert_eq!(said.trim(), "", "{line}");
+        assert!(said.trim().is_empty() || said.starts_with("lb_vip_add ok"), "{line}: {said}");
     }
 
     fn verbose(&self) -> String {
@@ -64,7 +64,8 @@ fn cli(write: &Write) -> String {
         ),
         Write::AddVip { vip, encap, table_length, src_ip_sticky } => {
             let sticky = if *src_ip_sticky { " src_ip_sticky" } else { "" };
-            format!("lb vip {} encap {encap} new_len {table_length}{sticky}", key(*vip))
+            let dscp = if *encap == Encap::Other(2) { " dscp 7" } else { "" };
+            format!("lb vip {} encap {encap}{dscp} new_len {table_length}{sticky}", key(*vip))
         }
         Write::DelVip { vip } => format!("lb vip {} del", key(*vip)),
         Write::AddAs { vip, server, weight } => format!("lb as {} {server} weight {weight}", key(*vip)),
