@@ -15,6 +15,7 @@ mod death;
 mod drift;
 mod farm;
 mod folder;
+mod lost_reply;
 mod programming;
 mod real;
 mod received;
@@ -51,8 +52,12 @@ macro_rules! lanes {
 lanes! {
     programming::the_table_is_the_wanted_one,
     death::vpp_dies_during_the_first_programming,
+    death::the_link_breaks_during_the_first_programming,
+    death::the_daemon_ends_during_the_first_programming,
+    lost_reply::a_lost_reply_is_not_a_lost_call,
     drift::the_drift_check_repairs_what_somebody_else_did,
     drift::an_operators_sync_repairs_what_somebody_else_did,
+    drift::networks_that_vpp_shows_under_another_name_are_deleted,
     drift::what_is_not_ours_is_left_alone,
     restart::a_restart_of_the_daemon_writes_nothing,
     script::the_script_of_events_ends_as_wanted,

@@ -1,4 +1,4 @@
-//! VPP dies while it is programmed for the first time.
+//! VPP dies, or the link to it breaks, while it is programmed for the first time.
 
 use std::fmt::Write as _;
 
@@ -40,13 +40,17 @@ fn whole_programming() -> usize {
     1 + FRONTENDS * (1 + BACKENDS + 1)
 }
 
-pub async fn vpp_dies_during_the_first_programming<V: Vpp>() {
-    let mut stage = Stage::<V>::start(&file());
+async fn until_frames<V: Vpp>(stage: &Stage<V>, wanted: u64) {
     let look = async || {
         let frames = stage.relay.frames();
-        if frames >= 300 { Ok(frames) } else { Err(format!("{frames} frames")) }
+        if frames >= wanted { Ok(()) } else { Err(format!("{frames} frames")) }
     };
-    until("300 calls are on their way", look).await;
+    until("enough calls are on their way", look).await;
+}
+
+pub async fn vpp_dies_during_the_first_programming<V: Vpp>() {
+    let mut stage = Stage::<V>::start(&file());
+    until_frames(&stage, 300).await;
     stage.restart_vpp();
 
     stage.settled().await;
@@ -67,5 +71,44 @@ pub async fn vpp_dies_during_the_first_programming<V: Vpp>() {
         assert!(of_vip[1..=BACKENDS].iter().all(|line| line.starts_with("add-as")), "{of_vip:#?}");
         assert!(of_vip[BACKENDS + 1].starts_with("flush-vip"), "{of_vip:#?}");
     }
+    stage.end().await;
+}
+
+/// What was on its way when the link broke was executed or was not; either way nothing is missing, nothing is done
+/// twice, and every VIP is flushed after its last server, since flows that came before stick to the early ones.
+pub async fn the_link_breaks_during_the_first_programming<V: Vpp>() {
+    let stage = Stage::<V>::start(&file());
+    for frames in [40, 300, 700, 1_100, 1_500, 1_900] {
+        let found = stage.daemon.count("vpp-connect");
+        until_frames(&stage, frames).await;
+        stage.relay.cut();
+        stage.relay.mend();
+        stage.daemon.until_told("vpp-connect", found).await;
+    }
+    stage.settled().await;
+
+    let received = stage.vpp.received();
+    for frontend in stage.daemon.config().frontends() {
+        let of_vip = received.writes.iter().filter(|write| write.vip() == Some(frontend.vip));
+        let of_vip: Vec<String> = of_vip.map(ToString::to_string).collect();
+        let count = |word: &str| of_vip.iter().filter(|line| line.starts_with(word)).count();
+        assert_eq!((count("add-vip"), count("add-as")), (1, BACKENDS), "{of_vip:#?}");
+        assert!(of_vip.last().unwrap().starts_with("flush-vip"), "{of_vip:#?}");
+        assert_eq!(of_vip.len(), 1 + BACKENDS + count("flush-vip"), "{of_vip:#?}");
+    }
+    stage.end().await;
+}
+
+/// SIGTERM in the midst of it, and another daemon takes over.
+pub async fn the_daemon_ends_during_the_first_programming<V: Vpp>() {
+    let mut stage = Stage::<V>::start(&file());
+    for frames in [300, 900, 1_500] {
+        until_frames(&stage, frames).await;
+        stage.restart_daemon(&file()).await;
+    }
+    stage.settled().await;
+    let received = stage.vpp.received();
+    let servers = received.writes.iter().filter(|write| write.server().is_some()).count();
+    assert_eq!(servers, FRONTENDS * BACKENDS, "a server was added twice");
     stage.end().await;
 }

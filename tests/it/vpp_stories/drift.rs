@@ -7,6 +7,7 @@ use maglev_core::model::{Encap, Flows, LbConf, Prefix, Protocol, VipKey, Weight,
 
 use super::stage::{Stage, lines, vip};
 use super::vpp::Vpp;
+use crate::support::shelf;
 
 fn file(sync_interval: &str) -> String {
     format!(
@@ -145,4 +146,42 @@ pub async fn what_is_not_ours_is_left_alone<V: Vpp>() {
     assert_eq!(stage.daemon.count("vpp-lb-stranger-left"), 1);
     assert_eq!(stage.news(), Vec::<String>::new());
     stage.end().await;
+}
+
+/// The name that VPP shows is tried first, since it may be the right one; it is refused, and the other one is tried.
+pub async fn networks_that_vpp_shows_under_another_name_are_deleted<V: Vpp>() {
+    let mut stage = Stage::<V>::start(&file("1h"));
+    stage.settled().await;
+    stage.news();
+    let tcp = Protocol::TCP;
+    let net =
+        |address, len, port| VipKey { prefix: Prefix { address: ip(address), len }, protocol: tcp, port };
+    let add = |vip, encap| Write::AddVip { vip, encap, table_length: 64, src_ip_sticky: false };
+    let (six, weight) = (ip("2001:db8::9"), Weight::MAX);
+    let edits = [
+        add(net("::", 16, 80), Encap::Gre6),
+        Write::AddAs { vip: net("::", 16, 80), server: six, weight },
+        add(net("::", 0, 81), Encap::Gre6),
+        add(net("0.0.0.0", 8, 82), Encap::Gre6),
+        Write::AddAs { vip: net("0.0.0.0", 8, 82), server: six, weight },
+        add(net("0.0.0.0", 24, 83), Encap::Gre6),
+        add(net("::", 24, 83), Encap::Gre6),
+    ];
+    for edit in &edits {
+        stage.vpp.edit(edit);
+    }
+    let (told, done) = (stage.daemon.told().len(), stage.daemon.count("vpp-lb-sync-done"));
+    stage.daemon.command(Command::Sync { frontend: None }).await;
+    stage.daemon.until_told("vpp-lb-sync-done", done).await;
+    // Two that show under one name may need a second look.
+    stage.daemon.command(Command::Sync { frontend: None }).await;
+    stage.settled().await;
+    let refused = stage.daemon.told().split_off(told);
+    let refused = refused.iter().filter(|event| event.name() == "vpp-lb-call-refused");
+    let text = refused.map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    shelf("vpp").bind(|| {
+        insta::assert_snapshot!("aliases", format!("{}\n{text}", stage.news().join("\n")));
+    });
+    stage.daemon.stop().await;
+    assert_eq!(stage.vpp.harm(), Vec::<String>::new());
 }

@@ -17,6 +17,7 @@ use super::folder::Folder;
 #[derive(Clone, Copy, Default)]
 struct Link {
     is_down: bool,
+    is_mute: bool,
     cuts: u64,
 }
 
@@ -50,7 +51,17 @@ impl Relay {
 
     /// Breaks all connections, and every new one at once, until [`Self::mend`].
     pub fn cut(&self) {
-        self.link.send_modify(|link| *link = Link { is_down: true, cuts: link.cuts + 1 });
+        self.link.send_modify(|link| *link = Link { is_down: true, is_mute: false, cuts: link.cuts + 1 });
+    }
+
+    /// From here on VPP hears everything, and nothing of what it says arrives, until the connections break.
+    pub fn mute(&self) {
+        self.link.send_modify(|link| link.is_mute = true);
+    }
+
+    /// Hears VPP again, on new connections.
+    pub fn unmute(&self) {
+        self.link.send_modify(|link| link.is_mute = false);
     }
 
     /// Lets new connections through.
@@ -74,23 +85,24 @@ async fn accept(listener: UnixListener, vpp: PathBuf, frames: Arc<AtomicU64>, li
     while let Ok((daemon, _)) = listener.accept().await {
         let (vpp, frames, mut link) = (vpp.clone(), Arc::clone(&frames), link.subscribe());
         let cuts = link.borrow_and_update().cuts;
+        let mute = link.clone();
         connections.spawn(async move {
             select! { biased;
                 _ = link.wait_for(|link| link.is_down || link.cuts != cuts) => (),
-                () = join(daemon, &vpp, &frames) => (),
+                () = join(daemon, &vpp, &frames, mute) => (),
             }
         });
     }
 }
 
 /// Carries everything both ways until one side ends; then both do.
-async fn join(mut daemon: UnixStream, vpp: &Path, frames: &AtomicU64) {
+async fn join(mut daemon: UnixStream, vpp: &Path, frames: &AtomicU64, link: watch::Receiver<Link>) {
     let Ok(mut vpp) = UnixStream::connect(vpp).await else { return };
     let (mut from_daemon, mut to_daemon) = daemon.split();
     let (mut from_vpp, mut to_vpp) = vpp.split();
     select! {
         () = carry_counted(&mut from_daemon, &mut to_vpp, frames) => (),
-        _ = tokio::io::copy(&mut from_vpp, &mut to_daemon) => (),
+        () = carry_unless_mute(&mut from_vpp, &mut to_daemon, link) => (),
     }
 }
 
@@ -107,6 +119,22 @@ async fn carry_counted(
             frames.fetch_add(1, Ordering::Relaxed);
         }
         if to.write_all(&chunk[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn carry_unless_mute(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    link: watch::Receiver<Link>,
+) {
+    let mut chunk = vec![0; 4096];
+    let mut is_mute = false;
+    while let Ok(read @ 1..) = from.read(&mut chunk).await {
+        // A connection that was mute once has lost its framing: it stays so.
+        is_mute |= link.borrow().is_mute;
+        if !is_mute && to.write_all(&chunk[..read]).await.is_err() {
             return;
         }
     }

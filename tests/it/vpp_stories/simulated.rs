@@ -10,7 +10,10 @@ use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
 use maglevd::vpp::server::{Options, Plugin, serve};
 use tokio::net::UnixListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::runtime::Handle;
+use tokio::select;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet, block_in_place};
 
 use super::folder::Folder;
 use super::vpp::{Received, Vpp};
@@ -20,7 +23,12 @@ pub struct Simulated {
     clock: SystemClock,
     lives: u32,
     machine: Arc<Mutex<Machine>>,
-    listening: Option<JoinHandle<()>>,
+    listening: Option<Listening>,
+}
+
+struct Listening {
+    death: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Simulated {
@@ -47,10 +55,11 @@ impl Vpp for Simulated {
     }
 
     fn kill(&mut self) {
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
+        if let Some(Listening { death, task }) = self.listening.take() {
+            // A dead process answers nothing, so this must not return before its connections are gone.
+            drop(death);
+            block_in_place(|| Handle::current().block_on(task)).unwrap();
         }
-        self.machine().is_dead = true;
     }
 
     fn stop(&mut self) {
@@ -63,7 +72,9 @@ impl Vpp for Simulated {
         self.machine = Arc::new(Mutex::new(Machine::new(self.lives, self.clock)));
         let _ = std::fs::remove_file(self.api_socket());
         let listener = UnixListener::bind(self.api_socket()).unwrap();
-        self.listening = Some(tokio::spawn(accept(listener, Arc::clone(&self.machine))));
+        let (death, dies) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, Arc::clone(&self.machine), dies));
+        self.listening = Some(Listening { death, task });
     }
 
     fn edit(&self, write: &Write) {
@@ -90,15 +101,22 @@ impl Vpp for Simulated {
 
 impl Drop for Simulated {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(listening) = self.listening.take() {
+            listening.task.abort();
+        }
     }
 }
 
-async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>) {
-    // Dropped with this task, and then all connections break, as those of a killed process do.
+async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>, mut dies: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(serve(stream, Arc::clone(&machine), Options::default()));
+    loop {
+        select! {
+            _ = &mut dies => return connections.shutdown().await,
+            accepted = listener.accept() => {
+                let (stream, _) = accepted.unwrap();
+                connections.spawn(serve(stream, Arc::clone(&machine), Options::default()));
+            }
+        }
     }
 }
 
@@ -109,30 +127,18 @@ struct Machine {
     writes: Vec<Write>,
     vip_dumps: AtomicUsize,
     crash: Option<String>,
-    is_dead: bool,
 }
 
 impl Machine {
     fn new(life: u32, clock: SystemClock) -> Self {
         let boot_time = 1_795_000_000 + u64::from(life);
         let plugin = LbPlugin::new(1_000 + life, boot_time, clock.now());
-        Self {
-            plugin,
-            clock,
-            writes: Vec::new(),
-            vip_dumps: AtomicUsize::new(0),
-            crash: None,
-            is_dead: false,
-        }
+        Self { plugin, clock, writes: Vec::new(), vip_dumps: AtomicUsize::new(0), crash: None }
     }
 }
 
 impl Plugin for Machine {
     fn write(&mut self, write: &Write) -> i32 {
-        // Its connections end a moment after its death; what they still carry must change nothing.
-        if self.is_dead {
-            return -1;
-        }
         self.writes.push(write.clone());
         self.plugin.write(write, self.clock.now()).unwrap_or_else(|crash| {
             self.crash = Some(crash.to_string());

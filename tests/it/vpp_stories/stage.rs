@@ -14,7 +14,7 @@ pub struct Stage<V: Vpp> {
     pub daemon: Daemon,
     pub relay: Relay,
     pub vpp: V,
-    /// Writes of VPP's trace that a story has looked at.
+    /// See [`Self::seen`].
     seen: usize,
 }
 
@@ -37,7 +37,7 @@ impl<V: Vpp> Stage<V> {
             let view = self.daemon.view().await;
             let wanted = Table::wanted(self.daemon.config(), &view);
             let Some(held) = Held::read(self.vpp.api_socket()).await else {
-                return Err("VPP cannot be reached".to_owned());
+                return Err("VPP cannot be reached, or is not at rest".to_owned());
             };
             let is_settled = view.in_sync && view.phase == Phase::Over && wanted == held.table;
             if is_settled { Ok(held) } else { Err(format!("WANTED {wanted}\nHELD {held}\n{view:#?}")) }
@@ -45,6 +45,11 @@ impl<V: Vpp> Stage<V> {
         let held = until("VPP holds what is wanted", look).await;
         verbose::assert_tells(&self.vpp.verbose(), &held);
         held
+    }
+
+    /// How many writes of VPP's trace a story has looked at.
+    pub fn seen(&self) -> usize {
+        self.seen
     }
 
     /// The lines of what VPP was sent since this was last asked.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use maglev_core::View;
 use maglev_core::config::Config;
@@ -11,6 +12,9 @@ use maglev_core::model::{Encap, LbConf, Read, Reply, VipKey, Weight};
 use maglevd::vpp::UnixConnector;
 
 use crate::support::vpp_talk::Talk;
+
+/// For one look at VPP.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The plugin's settings and VIPs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +42,16 @@ pub struct Held {
 }
 
 impl Held {
-    /// Asks a VPP as a client of our own; nothing if it cannot be reached.
+    /// Asks a VPP as a client of our own; nothing if it cannot be reached, or changes meanwhile.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a VPP that hangs answers nothing, and this must end all the same"
+    )]
     pub async fn read(api: PathBuf) -> Option<Self> {
+        tokio::time::timeout(PATIENCE, Self::ask(api)).await.ok().flatten()
+    }
+
+    async fn ask(api: PathBuf) -> Option<Self> {
         let mut talk = Talk::start(UnixConnector { api, stats: None });
         talk.connect().await.ok()?;
         let Reply::Conf(conf) = talk.call(Read::Conf).await else { panic!("no settings") };
@@ -58,7 +70,8 @@ impl Held {
         let mut buckets = BTreeMap::new();
         // Removed servers, and those of deleted VIPs, still show.
         for row in servers.into_iter().filter(|row| row.used) {
-            let vip = vips.get_mut(&row.vip).unwrap_or_else(|| panic!("{} has a server and is not", row.vip));
+            // A VIP that came between the two dumps: it is not at rest.
+            let vip = vips.get_mut(&row.vip)?;
             assert_eq!(vip.servers.insert(row.server, row.weight), None, "{} twice", row.server);
             buckets.insert((row.vip, row.server), row.buckets);
         }
