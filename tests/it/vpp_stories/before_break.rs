@@ -6,7 +6,6 @@ use maglev_core::model::Protocol;
 
 use super::farm::{Farm, Mood};
 use super::stage::{Stage, vip};
-use super::table::Held;
 use super::vpp::Vpp;
 
 fn head(farm: &Farm) -> String {
@@ -50,7 +49,7 @@ pub async fn a_moved_backend_is_made_before_the_old_one_is_broken<V: Vpp>() {
     stage.daemon.reload(&pair(&farm, 3)).await;
     stage.daemon.until_told("vpp-lb-sync-done", done).await;
     let [old, fra, new] = [1, 2, 3].map(|host| farm.address(host));
-    let held = Held::read(stage.vpp.api_socket()).await.unwrap();
+    let held = stage.held().await;
     let weights = held.table.weights(vip("203.0.113.80", Protocol::TCP, 80));
     assert_eq!(weights[..2], [(old.to_string(), 100), (fra.to_string(), 50)], "nobody knows the new one yet");
     let at_once = stage.news();

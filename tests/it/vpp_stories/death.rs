@@ -77,7 +77,7 @@ pub async fn vpp_dies_during_the_first_programming<V: Vpp>() {
 /// What was on its way when the link broke was executed or was not; either way nothing is missing, nothing is done
 /// twice, and every VIP is flushed after its last server, since flows that came before stick to the early ones.
 pub async fn the_link_breaks_during_the_first_programming<V: Vpp>() {
-    let stage = Stage::<V>::start(&file());
+    let mut stage = Stage::<V>::start(&file());
     for frames in [40, 300, 700, 1_100, 1_500, 1_900] {
         let found = stage.daemon.count("vpp-connect");
         until_frames(&stage, frames).await;

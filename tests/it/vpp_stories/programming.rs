@@ -38,7 +38,7 @@ maglev:
 ";
 
 pub async fn the_table_is_the_wanted_one<V: Vpp>() {
-    let stage = Stage::<V>::start(FILE);
+    let mut stage = Stage::<V>::start(FILE);
     let held = stage.settled().await;
 
     // What the daemon wants has been compared already. That it wants the right things is for these to say.

@@ -61,7 +61,7 @@ maglev:
 }
 
 /// The weights of `www` in the order of hosts: ams, fra, lon, sto.
-async fn expect<V: Vpp>(stage: &Stage<V>, weights: [u8; 4]) {
+async fn expect<V: Vpp>(stage: &mut Stage<V>, weights: [u8; 4]) {
     let held = stage.settled().await;
     let www = held.table.weights(vip("203.0.113.80", Protocol::TCP, 80));
     assert_eq!(www.iter().map(|(_, weight)| *weight).collect::<Vec<_>>(), weights);
@@ -81,7 +81,7 @@ pub async fn the_script_of_events_ends_as_wanted<V: Vpp>() {
         sticky: false,
     };
     let mut stage = Stage::<V>::start(&plan.yaml());
-    expect(&stage, [100, 50, 100, 0]).await;
+    expect(&mut stage, [100, 50, 100, 0]).await;
     backends_come_and_go(&mut stage, &mut farm).await;
     files_are_reloaded(&mut stage, &mut plan).await;
     operators_have_wishes(&mut stage).await;

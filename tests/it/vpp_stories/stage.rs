@@ -5,7 +5,7 @@ use maglev_core::warmup::Phase;
 
 use super::daemon::Daemon;
 use super::relay::Relay;
-use super::table::{Held, Table};
+use super::table::{Held, Observer, Table};
 use super::until::until;
 use super::verbose;
 use super::vpp::Vpp;
@@ -14,6 +14,7 @@ pub struct Stage<V: Vpp> {
     pub daemon: Daemon,
     pub relay: Relay,
     pub vpp: V,
+    observer: Observer,
     /// See [`Self::seen`].
     seen: usize,
 }
@@ -28,15 +29,15 @@ impl<V: Vpp> Stage<V> {
     pub fn start_on(vpp: V, yaml: &str) -> Self {
         let relay = Relay::start(&vpp.api_socket());
         let daemon = Daemon::start(yaml, relay.socket(), vpp.stats_socket());
-        Self { daemon, relay, vpp, seen: 0 }
+        Self { daemon, relay, vpp, observer: Observer::default(), seen: 0 }
     }
 
     /// Waits until VPP holds exactly what is wanted and the daemon knows it; then VPP's text must tell the same.
-    pub async fn settled(&self) -> Held {
+    pub async fn settled(&mut self) -> Held {
         let look = async || {
             let view = self.daemon.view().await;
             let wanted = Table::wanted(self.daemon.config(), &view);
-            let Some(held) = Held::read(self.vpp.api_socket()).await else {
+            let Some(held) = self.observer.look(self.vpp.api_socket()).await else {
                 return Err("VPP cannot be reached, or is not at rest".to_owned());
             };
             let is_settled = view.in_sync && view.phase == Phase::Over && wanted == held.table;
@@ -52,6 +53,11 @@ impl<V: Vpp> Stage<V> {
         self.seen
     }
 
+    /// What VPP holds now, wanted or not.
+    pub async fn held(&mut self) -> Held {
+        self.observer.look(self.vpp.api_socket()).await.expect("VPP can be reached and is at rest")
+    }
+
     /// The lines of what VPP was sent since this was last asked.
     pub fn news(&mut self) -> Vec<String> {
         let lines = self.vpp.received().lines_from(self.seen);
@@ -63,6 +69,7 @@ impl<V: Vpp> Stage<V> {
     pub fn restart_vpp(&mut self) {
         self.vpp.kill();
         self.vpp.start_again();
+        self.observer = Observer::default();
         self.seen = 0;
     }
 

@@ -41,19 +41,36 @@ pub struct Held {
     pub buckets: BTreeMap<(VipKey, IpAddr), u32>,
 }
 
-impl Held {
-    /// Asks a VPP as a client of our own; nothing if it cannot be reached, or changes meanwhile.
+/// A client of our own that looks at VPP.
+///
+/// It keeps its connection. VPP takes the end of one for a want of data while its `errno` is `EAGAIN` from a large reply
+/// to somebody else, keeps the dead socket, and hangs for ever in `vlib_file_poll` when it has sixteen of them.
+#[derive(Default)]
+pub struct Observer(Option<Talk>);
+
+impl Observer {
+    /// What VPP shows; nothing if it cannot be reached, or changes meanwhile.
     #[expect(
         clippy::disallowed_methods,
         reason = "a VPP that hangs answers nothing, and this must end all the same"
     )]
-    pub async fn read(api: PathBuf) -> Option<Self> {
-        tokio::time::timeout(PATIENCE, Self::ask(api)).await.ok().flatten()
+    pub async fn look(&mut self, api: PathBuf) -> Option<Held> {
+        let mut talk = match self.0.take() {
+            Some(talk) => talk,
+            None => {
+                let mut talk = Talk::start(UnixConnector { api, stats: None });
+                tokio::time::timeout(PATIENCE, talk.connect()).await.ok()?.ok()?;
+                talk
+            }
+        };
+        let held = tokio::time::timeout(PATIENCE, Held::ask(&mut talk)).await.ok()?;
+        self.0 = Some(talk);
+        held
     }
+}
 
-    async fn ask(api: PathBuf) -> Option<Self> {
-        let mut talk = Talk::start(UnixConnector { api, stats: None });
-        talk.connect().await.ok()?;
+impl Held {
+    async fn ask(talk: &mut Talk) -> Option<Self> {
         let Reply::Conf(conf) = talk.call(Read::Conf).await else { panic!("no settings") };
         let Reply::Vips(vips) = talk.call(Read::Vips).await else { panic!("no VIPs") };
         let Reply::Servers(servers) = talk.call(Read::Servers(None)).await else { panic!("no servers") };
