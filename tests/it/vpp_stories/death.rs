@@ -50,15 +50,13 @@ async fn until_frames<V: Vpp>(stage: &Stage<V>, wanted: u64) {
 
 pub async fn vpp_dies_during_the_first_programming<V: Vpp>() {
     let mut stage = Stage::<V>::start(&file());
+    stage.relay.brake_at(1_500);
     until_frames(&stage, 300).await;
+    stage.vpp.kill();
+    stage.relay.brake_at(u64::MAX);
     stage.restart_vpp();
-
     stage.settled().await;
-    assert_eq!(
-        stage.daemon.count("vpp-disconnect"),
-        1,
-        "VPP died after the programming, which proves nothing"
-    );
+    assert_eq!(stage.daemon.count("vpp-disconnect"), 1);
 
     // The new life was programmed whole and with nothing twice: each VIP in its stages, and none runs empty half-way.
     let received = stage.vpp.received();
@@ -80,11 +78,13 @@ pub async fn the_link_breaks_during_the_first_programming<V: Vpp>() {
     let mut stage = Stage::<V>::start(&file());
     for frames in [40, 300, 700, 1_100, 1_500, 1_900] {
         let found = stage.daemon.count("vpp-connect");
+        stage.relay.brake_at(frames + 200);
         until_frames(&stage, frames).await;
         stage.relay.cut();
         stage.relay.mend();
         stage.daemon.until_told("vpp-connect", found).await;
     }
+    stage.relay.brake_at(u64::MAX);
     stage.settled().await;
 
     let received = stage.vpp.received();
@@ -103,9 +103,11 @@ pub async fn the_link_breaks_during_the_first_programming<V: Vpp>() {
 pub async fn the_daemon_ends_during_the_first_programming<V: Vpp>() {
     let mut stage = Stage::<V>::start(&file());
     for frames in [300, 900, 1_500] {
+        stage.relay.brake_at(frames + 200);
         until_frames(&stage, frames).await;
         stage.restart_daemon(&file()).await;
     }
+    stage.relay.brake_at(u64::MAX);
     stage.settled().await;
     let received = stage.vpp.received();
     let servers = received.writes.iter().filter(|write| write.server().is_some()).count();

@@ -14,11 +14,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::folder::Folder;
 
 /// Whether connections are let through, and how often all were broken.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Link {
     is_down: bool,
     is_mute: bool,
     cuts: u64,
+    /// No frame goes through when this many have.
+    brake: u64,
 }
 
 pub struct Relay {
@@ -34,7 +36,7 @@ impl Relay {
         let folder = Folder::new();
         let listener = UnixListener::bind(socket(&folder)).unwrap();
         let frames = Arc::<AtomicU64>::default();
-        let link = watch::Sender::new(Link::default());
+        let link = watch::Sender::new(Link { is_down: false, is_mute: false, cuts: 0, brake: u64::MAX });
         let running = tokio::spawn(accept(listener, vpp.to_owned(), Arc::clone(&frames), link.clone()));
         Self { folder, frames, link, running }
     }
@@ -51,7 +53,13 @@ impl Relay {
 
     /// Breaks all connections, and every new one at once, until [`Self::mend`].
     pub fn cut(&self) {
-        self.link.send_modify(|link| *link = Link { is_down: true, is_mute: false, cuts: link.cuts + 1 });
+        self.link
+            .send_modify(|link| *link = Link { is_down: true, is_mute: false, cuts: link.cuts + 1, ..*link });
+    }
+
+    /// Lets at most this many frames through, so that what must happen before the end does.
+    pub fn brake_at(&self, frames: u64) {
+        self.link.send_modify(|link| link.brake = frames);
     }
 
     /// From here on VPP hears everything, and nothing of what it says arrives, until the connections break.
@@ -101,7 +109,7 @@ async fn join(mut daemon: UnixStream, vpp: &Path, frames: &AtomicU64, link: watc
     let (mut from_daemon, mut to_daemon) = daemon.split();
     let (mut from_vpp, mut to_vpp) = vpp.split();
     select! {
-        () = carry_counted(&mut from_daemon, &mut to_vpp, frames) => (),
+        () = carry_counted(&mut from_daemon, &mut to_vpp, frames, link.clone()) => (),
         () = carry_unless_mute(&mut from_vpp, &mut to_daemon, link) => (),
     }
 }
@@ -110,10 +118,13 @@ async fn carry_counted(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     frames: &AtomicU64,
+    mut link: watch::Receiver<Link>,
 ) {
     let mut decoder = Decoder::new();
     let mut chunk = vec![0; 4096];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
+        let count = frames.load(Ordering::Relaxed);
+        let _ = link.wait_for(|link| count < link.brake).await;
         decoder.feed(&chunk[..read]);
         while decoder.next_payload().unwrap().is_some() {
             frames.fetch_add(1, Ordering::Relaxed);
