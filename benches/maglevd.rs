@@ -7,7 +7,15 @@
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of a synthetic configuration")]
 
 mod engine;
+mod latency;
+mod listener;
+mod memory;
+mod programming;
 mod table;
+mod vpp;
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests, which use more of it")]
+#[path = "../tests/it/support/vpp_process.rs"]
+mod vpp_process;
 mod world;
 
 use table::Table;
@@ -15,8 +23,13 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// Name and measurement, in the order of the table.
-const GROUPS: &[(&str, Measure)] =
-    &[("engine-probes-and-plan", engine::probes_and_plan), ("engine-reload", engine::reload)];
+const GROUPS: &[(&str, Measure)] = &[
+    ("engine-probes-and-plan", engine::probes_and_plan),
+    ("engine-reload", engine::reload),
+    ("latency", latency::measure),
+    ("programming", programming::measure),
+    ("memory", memory::measure),
+];
 
 fn main() {
     // cargo passes `--bench`; what else stands there chooses groups.

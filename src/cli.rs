@@ -100,7 +100,18 @@ pub struct Flags {
     #[arg(long, env = "MAGLEV_SEED", value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Check the configuration, print the verdict, and exit 0, 1 or 2.
-    #[arg(long, env = "MAGLEV_CHECK", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    // Go also takes `-check=true`.
+    #[arg(
+        long,
+        env = "MAGLEV_CHECK",
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = FalseyValueParser::new()
+    )]
     pub check: bool,
 }
 

@@ -7,6 +7,7 @@
 pub mod duration;
 mod error;
 mod file;
+mod healthcheck;
 mod section;
 mod world;
 mod yaml;

@@ -2,7 +2,7 @@
 //!
 //! It spawns nothing, and sleeps only through its `Clock`, so that the very same loop runs in production and on the
 //! simulator's executor. What a reader would get wrong: the client of VPP runs inside of it, as a future that is polled
-//! before every turn, because an order to VPP must never wait behind ten thousand probe results.
+//! before a turn waits for anything, because an order to VPP must never wait behind ten thousand probe results.
 
 mod desk;
 mod handle;
@@ -65,12 +65,22 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
 ) {
     let mut vpp = pin!(vpp);
     let mut desk = Desk::default();
+    let mut was_asked = false;
     loop {
-        let control = select! { biased;
-            () = &mut vpp => panic!("the client of VPP ended before the loop that orders and hears it"),
-            Some(control) = inbox.controls.recv() => control,
-            Some(input) = inbox.inputs.recv() => Control::Happened(input),
-            () = wake(clock, &engine) => Control::Happened(Input::WakeupDue),
+        // People who ask without end get every other turn, and no more.
+        let waiting = if was_asked { inbox.inputs.try_recv().ok() } else { None };
+        was_asked = false;
+        let control = match waiting {
+            Some(input) => Control::Happened(input),
+            None => select! { biased;
+                () = &mut vpp => panic!("the client of VPP ended before the loop that orders and hears it"),
+                Some(control) = inbox.controls.recv() => {
+                    was_asked = true;
+                    control
+                }
+                Some(input) = inbox.inputs.recv() => Control::Happened(input),
+                () = wake(clock, &engine) => Control::Happened(Input::WakeupDue),
+            },
         };
         let now = clock.now();
         let input = match desk.open(control, &engine) {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use maglev_core::Input;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
@@ -77,20 +76,15 @@ impl Reloader {
         if self.newest.load(Ordering::SeqCst) != ticket {
             return Err(ReloadError::Replaced);
         }
-        match read {
+        let config = match read {
             Ok(Ok(loaded)) => {
                 config_warnings(&loaded.warnings);
-                Ok(self.handle.configure(loaded.config, forced).await??)
+                Ok(loaded.config)
             }
-            Ok(Err(err)) => self.reject(err.kind(), err.to_string()).await,
+            Ok(Err(err)) => Err(Refused { kind: err.kind(), err: err.to_string() }),
             // A bug in the reader must not silence the operator who waits for the new configuration.
-            Err(panic) => self.reject("read", format!("the reader failed: {panic}")).await,
-        }
-    }
-
-    /// Through the engine, so that it is told like every refusal.
-    async fn reject(&self, kind: &'static str, err: String) -> Result<(), ReloadError> {
-        self.handle.report(Input::ConfigRejected { kind, err: err.clone() }).await?;
-        Err(Refused { kind, err }.into())
+            Err(panic) => Err(Refused { kind: "read", err: format!("the reader failed: {panic}") }),
+        };
+        Ok(self.handle.configure(config, forced).await??)
     }
 }

@@ -15,17 +15,32 @@ const EXIT_SIGINT: i32 = 130;
 /// 128 + SIGTERM.
 const EXIT_SIGTERM: i32 = 143;
 
-/// Starts to listen. From here on none of the three signals kills the process by itself.
-///
-/// # Errors
-/// The system lets us not handle a signal.
-pub fn attend(handle: Handle, reloader: Reloader, file: PathBuf, log: Log) -> io::Result<()> {
-    let hangups = signal(SignalKind::hangup())?;
-    let (terms, ints) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    // Two tasks: a reload of a large file must not hold up a SIGTERM.
-    tokio::spawn(reload_on(hangups, reloader, file));
-    tokio::spawn(stop_on(terms, ints, handle, log));
-    Ok(())
+/// The three signals, caught. Those that come before [`Signals::attend`] wait for it.
+pub struct Signals {
+    hangups: Signal,
+    terms: Signal,
+    ints: Signal,
+}
+
+impl Signals {
+    /// From here on none of the three signals kills the process by itself.
+    ///
+    /// # Errors
+    /// The system lets us not handle a signal.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            hangups: signal(SignalKind::hangup())?,
+            terms: signal(SignalKind::terminate())?,
+            ints: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Does what the signals say, as long as the runtime lives.
+    pub fn attend(self, handle: Handle, reloader: Reloader, file: PathBuf, log: Log) {
+        // Two tasks: a reload of a large file must not hold up a SIGTERM.
+        tokio::spawn(reload_on(self.hangups, reloader, file));
+        tokio::spawn(stop_on(self.terms, self.ints, handle, log));
+    }
 }
 
 async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf) {
@@ -43,7 +58,7 @@ async fn stop_on(mut terms: Signal, mut ints: Signal, handle: Handle, log: Log) 
     either(&mut terms, &mut ints).await;
     // If the loop is over already, so is the process. If it hangs, the second signal is heard all the same.
     let (_, code) = join!(handle.shut_down(), either(&mut terms, &mut ints));
-    tracing::warn!(code, "second signal, ending at once");
+    tracing::warn!(code, "second-signal");
     log.finish();
     std::process::exit(code);
 }

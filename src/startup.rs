@@ -15,7 +15,7 @@ use crate::log::{self, Log};
 use crate::prober::Limits;
 use crate::reload::Reloader;
 use crate::service::Service;
-use crate::signals;
+use crate::signals::Signals;
 use crate::vpp::UnixConnector;
 
 /// Why the daemon does not run. Displays as what an operator reads, the remedy included.
@@ -117,6 +117,8 @@ async fn serve(
     limits: Limits,
     log: &Log,
 ) -> Result<(), StartError> {
+    // Before anybody can know that we are here, and send one.
+    let signals = Signals::catch()?;
     open("--grpc-addr", &flags.grpc_addr, Welcome::Close, clock).await?;
     if !flags.metrics_addr.is_empty() {
         open("--metrics-addr", &flags.metrics_addr, Welcome::NotYet, clock).await?;
@@ -124,7 +126,7 @@ async fn serve(
     let observer = |event: &Event, _| log::event(event);
     let (handle, daemon) = Service { clock, config, seed, vpp: connector(flags), limits, observer }.start();
     let reloader = Reloader::new(handle.clone(), options(flags));
-    signals::attend(handle, reloader, flags.config.clone(), log.clone())?;
+    signals.attend(handle, reloader, flags.config.clone(), log.clone());
     daemon.await;
     Ok(())
 }

@@ -111,6 +111,8 @@ pub struct DraftCheck {
     pub probe_ipv4_src: Option<IpAddr>,
     /// Source address of probes to IPv6 backends.
     pub probe_ipv6_src: Option<IpAddr>,
+    /// The key that holds the request's settings, for the paths of problems: `http`, or `params` in a file of Go's vpp-maglev.
+    pub http_key: &'static str,
 }
 
 impl DraftCheck {
@@ -126,6 +128,7 @@ impl DraftCheck {
             fall: 3,
             probe_ipv4_src: None,
             probe_ipv6_src: None,
+            http_key: "http",
         }
     }
 }

@@ -9,11 +9,13 @@
 //!                                   └── reply: fold ◄───┴──────────┘
 //! ```
 
+mod answer;
 mod link;
 mod pace;
 mod reading;
 mod recreate;
 mod refusal;
+mod round;
 mod step;
 mod vip;
 
@@ -23,18 +25,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::config::{Lb, Strangers};
+use crate::config::Lb;
 use crate::event::{Cause, Event};
 use crate::frontend::Frontends;
 use crate::input::{CallId, VppProcess};
-use crate::model::{LbConf, Reply, Request, VipKey, Write};
+use crate::model::{LbConf, Request, VipKey, Write};
 use crate::reconcile::{self, Seen, Stage};
 use crate::time::Instant;
 use crate::warmup::{Phase, Warmup};
 
 use link::Link;
 use pace::Pace;
-use reading::Reading;
+use reading::{Reading, Spot};
+use round::Round;
 use vip::Vip;
 
 /// Calls under way at most. VPP reads 62 calls at a time, so a larger window gains nothing (`vpp-api.md` 4.3).
@@ -72,17 +75,6 @@ struct Sent {
     at: Instant,
 }
 
-/// A sync-all under way.
-#[derive(Clone, Debug)]
-struct Round {
-    cause: Cause,
-    began: Instant,
-    calls: u64,
-    /// Strangers are removed at its end.
-    sweeps: bool,
-    swept: bool,
-}
-
 /// The conversation with VPP.
 #[derive(Clone, Debug)]
 pub struct Dataplane {
@@ -108,6 +100,7 @@ pub struct Dataplane {
     window: BTreeMap<CallId, Sent>,
     next_call: u64,
     reading: Reading,
+    spot: Option<Spot>,
     /// A whole fresh dump is wanted.
     read_due: Option<Cause>,
     second_look_at: Option<Instant>,
@@ -115,6 +108,8 @@ pub struct Dataplane {
     verbose_read: bool,
     pace: Pace,
     round: Option<Round>,
+    /// How the last sync-all failed, if it did.
+    round_error: Option<String>,
     quarantine: BTreeSet<Request>,
     /// The oldest unanswered call of the last connection, and of the last death before.
     last_gasp: Option<Request>,
@@ -147,12 +142,14 @@ impl Dataplane {
             window: BTreeMap::new(),
             next_call: 1,
             reading: Reading::Idle,
+            spot: None,
             read_due: None,
             second_look_at: None,
             drift_at: None,
             verbose_read: false,
             pace: Pace::default(),
             round: None,
+            round_error: None,
             quarantine: BTreeSet::new(),
             last_gasp: None,
             death_gasp: None,
@@ -251,10 +248,13 @@ impl Dataplane {
     /// Frontend `key` may differ from what is wanted: it is planned as soon as its gate is open.
     pub fn mark(&mut self, ctx: &Context<'_>, key: VipKey, cause: Cause) {
         let urgent = matches!(cause, Cause::Transition | Cause::Release);
+        // A drift check is no reason for another attempt; a transition, a reload or an operator is.
+        let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
+        if !patient && self.conf_refusals >= refusal::ATTEMPTS {
+            self.conf_refusals = refusal::ATTEMPTS - 1;
+        }
         let vip = self.vips.entry(key).or_default();
         if let Some(trouble) = &mut vip.trouble {
-            // A drift check is no reason for another attempt; a transition, a reload or an operator is.
-            let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
             if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
                 return;
             }
@@ -296,19 +296,26 @@ impl Dataplane {
 
     /// The configuration was replaced: no call computed from the old one is sent, and what was given up is tried again.
     pub fn reloaded(&mut self, ctx: &Context<'_>) {
-        self.pardon();
-        self.conf_refusals = 0;
-        self.conf_retry_at = None;
+        self.pardon(ctx);
         self.read_due = Some(Cause::Reload);
         let stale = |vip: &Vip| vip.doom.is_none() && vip.open == 0;
         for (key, vip) in &mut self.vips {
             vip.said = None;
             vip.length_said = false;
-            if ctx.frontends.find(*key).is_none() && stale(vip) {
+            if ctx.frontends.find(*key).is_some() && !vip.unit {
+                // A stranger no longer: what is left of its removal belongs to the old configuration.
+                vip.doom = None;
+            }
+            if !vip.unit {
+                // Whether it has to go is decided anew; a unit that has begun is finished.
+                vip.doom = None;
+            }
+            if ctx.frontends.find(*key).is_none() {
                 vip.debts.clear();
                 vip.flush = None;
-                vip.trouble = None;
                 vip.releasing = false;
+                // If a later reload brings it back, that is a first sync: what VPP holds at 0 was flushed then.
+                vip.met = false;
             }
         }
         let known = &self.vips;
@@ -323,19 +330,15 @@ impl Dataplane {
 
     /// An operator wants everything, or one frontend, looked at anew.
     pub fn sync_asked(&mut self, ctx: &Context<'_>, key: Option<VipKey>) {
-        self.pardon();
+        self.pardon(ctx);
         match key {
             None => self.read_due = Some(Cause::Operator),
             Some(key) => {
-                if let Some(vip) = self.vips.get_mut(&key) {
-                    vip.trouble = None;
-                    vip.said = None;
-                }
-                self.retries.retain(|(_, retry)| *retry != key);
-                self.vips.entry(key).or_default().cause = Some(Cause::Operator);
+                let vip = self.vips.entry(key).or_default();
+                vip.said = None;
+                vip.cause = Some(Cause::Operator);
                 self.spots.insert(key);
                 self.dirty.insert(key);
-                let _ = ctx;
             }
         }
     }
@@ -407,6 +410,9 @@ impl Dataplane {
             return true;
         }
         if self.room() > 0 {
+            if let Some((_, first)) = self.ready.first().copied() {
+                self.announce(ctx, first, out);
+            }
             self.call(ctx.now, request, None, out);
         }
         false
@@ -447,148 +453,6 @@ impl Dataplane {
     fn write(&mut self, ctx: &Context<'_>, key: VipKey, write: &Write, stage: Stage, out: &mut Vec<Action>) {
         if let Some(call) = self.call(ctx.now, Request::Write(write.clone()), Some(key), out) {
             self.vips.entry(key).or_default().sent(call, write, stage, ctx.now);
-        }
-    }
-
-    /// Takes the answer to one call.
-    pub fn on_reply(
-        &mut self,
-        ctx: &Context<'_>,
-        call: CallId,
-        reply: Reply,
-        out: &mut Vec<Action>,
-    ) -> Progress {
-        self.link.heard(ctx.now, call);
-        let Some(sent) = self.window.remove(&call) else { return Progress::default() };
-        match sent.request.clone() {
-            Request::Read(read) => return self.on_read(ctx, call, read, reply, out),
-            Request::Write(Write::SetConf(conf)) => self.on_conf_written(ctx, conf, &reply, out),
-            Request::Write(write) => {
-                let key = sent.vip.or_else(|| write.vip());
-                if let Some(key) = key {
-                    self.on_written(ctx, key, call, &sent, &write, &reply, out);
-                }
-            }
-        }
-        Progress::default()
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call, its order and its answer belong together")]
-    fn on_written(
-        &mut self,
-        ctx: &Context<'_>,
-        key: VipKey,
-        call: CallId,
-        sent: &Sent,
-        write: &Write,
-        reply: &Reply,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(vip) = self.vips.get_mut(&key) else { return };
-        vip.answered();
-        if *reply == Reply::Done {
-            vip.done(call, write);
-            self.pace.replied(write, sent.at, ctx.now);
-            tell(out, Event::Changed { call: write.clone() });
-            if matches!(write, Write::DelVip { .. }) {
-                self.on_taken_down(ctx, key);
-            }
-        } else {
-            self.on_refused(ctx, key, call, write, reply, out);
-        }
-        self.wake(key);
-    }
-
-    /// A reply came: the VIP may have a next stage.
-    fn wake(&mut self, key: VipKey) {
-        if self.dirty.contains(&key)
-            && let Some(vip) = self.vips.get(&key)
-        {
-            self.ready.insert((!vip.urgent, key));
-        }
-    }
-
-    fn on_conf_written(&mut self, ctx: &Context<'_>, conf: LbConf, reply: &Reply, out: &mut Vec<Action>) {
-        if *reply == Reply::Done {
-            self.conf_refusals = 0;
-            let before = self.conf.replace(conf);
-            tell(out, Event::Changed { call: Write::SetConf(conf) });
-            let in_use = self.observed().next().is_some();
-            let resized = |before: &LbConf| in_use && before.sticky_buckets != conf.sticky_buckets;
-            if let Some(before) = before.filter(resized) {
-                tell(out, Event::FlowsDropped { from: before.sticky_buckets, to: conf.sticky_buckets });
-            }
-            return;
-        }
-        self.conf_refusals += 1;
-        let call = alloc::format!("{}", Write::SetConf(conf));
-        tell(out, Event::CallRefused { call, err: alloc::format!("{reply}") });
-        if self.conf_refusals >= refusal::ATTEMPTS {
-            self.conf_retry_at = Some(ctx.now + ctx.lb.sync_interval);
-        }
-    }
-
-    /// Begins a sync of everything whose gate is open.
-    fn begin_round(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) {
-        for frontend in ctx.frontends.list() {
-            let key = frontend.vip();
-            if ctx.warmup.is_open(key) {
-                self.mark(ctx, key, cause);
-            }
-        }
-        if ctx.warmup.phase() != Phase::Over {
-            return;
-        }
-        let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
-        let calls = self.round.as_ref().map_or(0, |round| round.calls);
-        let began = self.round.as_ref().map_or(ctx.now, |round| round.began);
-        self.round = Some(Round { cause, began, calls, sweeps: may_sweep, swept: false });
-        self.drift_at = None;
-        // A drift check that finds nothing is not worth a line.
-        if cause != Cause::Interval {
-            tell(out, Event::SyncStart { frontend: None, cause });
-        }
-    }
-
-    /// Whether a stranger may be deleted now.
-    fn may_remove(&self, ctx: &Context<'_>) -> bool {
-        ctx.lb.strangers == Strangers::Delete && self.round.as_ref().is_some_and(|round| round.sweeps)
-    }
-
-    /// After everything else, the strangers.
-    fn sweep(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
-        let due = self.round.as_ref().is_some_and(|round| round.sweeps && !round.swept);
-        if !due || !self.dirty.is_empty() || !self.window.is_empty() {
-            return;
-        }
-        if let Some(round) = &mut self.round {
-            round.swept = true;
-        }
-        self.doom_strangers(ctx, out);
-        self.pump_ready(ctx, out);
-    }
-
-    fn finish_round(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
-        if !self.dirty.is_empty() || !self.window.is_empty() {
-            return;
-        }
-        if ctx.warmup.phase() != Phase::HandsOff && matches!(self.reading, Reading::Idle) {
-            self.link.synced();
-        }
-        let done = self.round.as_ref().is_some_and(|round| !round.sweeps || round.swept);
-        if !done {
-            return;
-        }
-        let Some(round) = self.round.take() else { return };
-        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
-        let late: Vec<String> = self.out_of_sync().filter_map(|(key, _, _)| ctx.name(key)).collect();
-        let took = ctx.now.since(round.began);
-        if late.is_empty() {
-            if round.cause != Cause::Interval || round.calls > 0 {
-                tell(out, Event::SyncDone { frontend: None, calls: round.calls, took });
-            }
-        } else {
-            tell(out, Event::SyncError { err: alloc::format!("out of sync: {}", late.join(", ")) });
         }
     }
 }

@@ -300,8 +300,9 @@ impl Engine {
         tell(out, Event::Stopping);
         self.warmup.stop();
         self.stopping = Some(now + SHUTDOWN_LIMIT);
-        let probes = self.slots.iter().zip(0u32..).filter_map(|(slot, at)| {
-            let probe = slot.as_ref()?.probe?;
+        let probes = self.slots.iter_mut().zip(0u32..).filter_map(|(slot, at)| {
+            let probe = slot.as_mut()?.probe.as_mut()?;
+            probe.stale = true;
             Some(Action::CancelProbe(crate::input::ProbeId { slot: at, number: probe.number }))
         });
         out.extend(probes);
@@ -310,6 +311,10 @@ impl Engine {
         for backend in self.slots.iter_mut().flatten() {
             backend.due = None;
             backend.overdue = false;
+            // What comes of a probe that we took back tells nobody anything any more.
+            if let Some(probe) = &mut backend.probe {
+                probe.stale = true;
+            }
         }
     }
 

@@ -375,6 +375,11 @@ impl Event {
         }
     }
 
+    /// The name of the frontend that was released, if one was.
+    pub fn released(&self) -> Option<&str> {
+        if let Self::WarmupRelease { frontend, .. } = self { Some(frontend) } else { None }
+    }
+
     /// Who is woken by it.
     pub const fn level(&self) -> Level {
         match self {

@@ -70,7 +70,7 @@ pub struct Frontend {
     pub name: String,
     /// Names of its pools.
     pub pools: Vec<String>,
-    /// In the order of pools, then of backend names.
+    /// Ascending by address, then by pool.
     pub members: Vec<Member>,
     /// Whether a backend that goes down loses its flows.
     pub flush_on_down: bool,
@@ -94,7 +94,7 @@ impl Frontend {
         slot_of: &[u32],
         table_length: u32,
     ) -> Self {
-        let members = frontend
+        let mut members: Vec<Member> = frontend
             .pools
             .iter()
             .zip(0u16..)
@@ -108,6 +108,7 @@ impl Frontend {
                 standing: Standing::default(),
             })
             .collect();
+        members.sort_by_key(|member| (member.address, member.pool));
         Self {
             name: frontend.name.clone(),
             pools: frontend.pools.iter().map(|pool| pool.name.clone()).collect(),

@@ -178,8 +178,17 @@ impl fmt::Display for LocalFault {
             Self::Cancelled => f.write_str("cancelled"),
             Self::Stalled => f.write_str("expiry handled too late to judge by it"),
             Self::Errno(name) => f.write_str(name),
-            Self::NoNetns(name) => write!(f, "network namespace {name} cannot be entered"),
-            Self::NoIcmpPermission => f.write_str("no permission for ICMP sockets: CAP_NET_RAW is missing"),
+            Self::NoNetns(name) => {
+                write!(
+                    f,
+                    "network namespace {name} cannot be entered: it must exist (see `ip netns list`), and maglevd needs \
+                     CAP_SYS_ADMIN"
+                )
+            }
+            Self::NoIcmpPermission => f.write_str(
+                "no permission for ICMP sockets: CAP_NET_RAW is missing, grant it (systemd: \
+                 AmbientCapabilities=CAP_NET_RAW)",
+            ),
             Self::Unusable(why) => f.write_str(why),
         }
     }

@@ -83,7 +83,9 @@ pub fn active_pool(entries: &[Entry]) -> Option<u16> {
 pub fn servers(entries: &[Entry], flush_on_down: bool) -> Vec<Server> {
     let active = active_pool(entries);
     let mut order: Vec<&Entry> = entries.iter().collect();
-    order.sort_by_key(|entry| entry.server);
+    if !order.is_sorted_by_key(|entry| entry.server) {
+        order.sort_by_key(|entry| entry.server);
+    }
     order.chunk_by(|a, b| a.server == b.server).map(|same| merge(same, active, flush_on_down)).collect()
 }
 

@@ -6,7 +6,6 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use core::net::IpAddr;
 
 use crate::input::CallId;
@@ -262,24 +261,41 @@ fn removes(want: &Want, seen: &Seen) -> Vec<Write> {
 }
 
 fn surplus(want: &Want, seen: &Seen) -> impl Iterator<Item = IpAddr> {
-    let mut wanted = want.servers.iter().map(|server| server.address).peekable();
-    seen.servers.iter().map(|(address, _)| *address).filter(move |address| {
-        while wanted.next_if(|next| next < address).is_some() {}
-        wanted.peek() != Some(address)
-    })
+    let mut wanted = want.servers.as_slice();
+    seen.servers
+        .iter()
+        .map(|(address, _)| *address)
+        .filter(move |address| advance(&mut wanted, *address, |server| server.address).is_none())
+}
+
+/// Moves along an ascending list to `address`, and returns what is there. That it comes next is the rule by far, so it
+/// is looked for first: an address is cheaper to tell equal than to put in order.
+fn advance<'a, T>(list: &mut &'a [T], address: IpAddr, of: impl Fn(&T) -> IpAddr) -> Option<&'a T> {
+    while let Some((first, rest)) = list.split_first() {
+        let here = of(first);
+        if here == address {
+            *list = rest;
+            return Some(first);
+        }
+        if here > address {
+            return None;
+        }
+        *list = rest;
+    }
+    None
 }
 
 fn flows(facts: &Facts<'_>, server: &Server) -> Flows {
-    let owed = facts.debts.get(&server.address).is_some_and(|debt| is_deliverable(debt, facts.want));
-    if owed && !facts.flushes_wait { Flows::Flush } else { Flows::Keep }
+    let may = !facts.flushes_wait && !facts.debts.is_empty();
+    let owed = |debt: &Debt| is_deliverable(debt, facts.want);
+    if may && facts.debts.get(&server.address).is_some_and(owed) { Flows::Flush } else { Flows::Keep }
 }
 
 /// Visits every wanted server with its weight in VPP, side by side: both lists are ascending.
 fn walk(want: &Want, seen: &Seen, mut visit: impl FnMut(&Server, Option<Weight>)) {
-    let mut held = seen.servers.iter().peekable();
+    let mut held = seen.servers.as_slice();
     for server in &want.servers {
-        while held.next_if(|(address, _)| address < &server.address).is_some() {}
-        let weight = held.peek().filter(|(address, _)| *address == server.address).map(|(_, weight)| *weight);
+        let weight = advance(&mut held, server.address, |(address, _)| *address).map(|(_, weight)| *weight);
         visit(server, weight);
     }
 }
@@ -314,13 +330,12 @@ pub const fn due(wish: Wish) -> Option<Due> {
 
 /// Records the edges between two wishes for one VIP: both lists are ascending by address.
 pub fn edges(debts: &mut Debts, old: &[Server], new: &[Server], by_operator: bool) {
-    let mut before = old.iter().peekable();
+    let mut before = old;
     for server in new {
-        while before.next_if(|was| was.address.cmp(&server.address) == Ordering::Less).is_some() {}
-        let was = before.peek().filter(|was| was.address == server.address);
+        let was = advance(&mut before, server.address, |was| was.address);
         let Some(due) = due(server.wish) else {
             // A wish that is gone is not owed, but a flush that an operator asked for is.
-            if debts.get(&server.address).is_some_and(|debt| debt.due != Due::Operator) {
+            if !debts.is_empty() && debts.get(&server.address).is_some_and(|debt| debt.due != Due::Operator) {
                 debts.remove(&server.address);
             }
             continue;

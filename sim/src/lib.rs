@@ -6,6 +6,7 @@ pub mod backends;
 pub mod chance;
 pub mod link;
 pub mod script;
+pub mod swarm;
 pub mod vpp;
 pub mod world;
 

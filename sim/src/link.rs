@@ -87,6 +87,8 @@ struct Queued {
     call: CallId,
     request: Request,
     run_at: Instant,
+    /// Its VIP was meant to have a positive weight when it was sent.
+    must_serve: bool,
 }
 
 /// What oracles and expectations count, over all processes.
@@ -102,6 +104,10 @@ pub struct Tally {
     pub crashes: u64,
     /// Flushes of VIPs that VPP did not know by that name: they may have hit any other.
     pub wild_flushes: u64,
+    /// Calls that took a VIP's last positive weight although maglevd wanted one when it sent them.
+    pub emptied: u64,
+    /// Acknowledged weights that were the same before, without a flush.
+    pub idle: u64,
 }
 
 /// Something at VPP that maglevd does not hear of, for the timeline.
@@ -115,6 +121,8 @@ pub enum Note {
     Foreign(Write, i32),
     /// VPP died of a call.
     Crashed(Crash),
+    /// A call took a VIP's last positive weight against the wish of who sent it.
+    Emptied(Write),
 }
 
 impl Link {
@@ -171,6 +179,18 @@ impl Link {
 
     /// maglevd makes a call. On a connection that has ended it is lost, like the end that is still to be heard.
     pub fn call(&mut self, connection: ConnectionId, call: CallId, request: Request, now: Instant) {
+        self.call_of(connection, call, request, false, now);
+    }
+
+    /// The same, of a VIP of which is known whether it is meant to have a positive weight.
+    pub fn call_of(
+        &mut self,
+        connection: ConnectionId,
+        call: CallId,
+        request: Request,
+        must_serve: bool,
+        now: Instant,
+    ) {
         self.run(now);
         if self.connection != Connection::Up(connection) {
             return;
@@ -185,7 +205,7 @@ impl Link {
         }
         let before = self.queue.back().map_or(self.busy_until, |queued| queued.run_at.max(self.busy_until));
         let run_at = (now + self.one_way()).max(before) + SERVICE + self.slowed_by;
-        self.queue.push_back(Queued { call, request, run_at });
+        self.queue.push_back(Queued { call, request, run_at, must_serve });
     }
 
     /// Something happens to VPP or to the link.

@@ -6,6 +6,7 @@
 
 mod daemon;
 mod expect;
+mod gates;
 mod timeline;
 mod traffic;
 
@@ -21,6 +22,7 @@ use maglev_core::model::VipKey;
 use maglev_core::{Config, Input, Instant};
 
 use self::daemon::Daemon;
+use self::gates::Gates;
 use self::timeline::Timeline;
 use self::traffic::Traffic;
 use crate::backends::Backends;
@@ -70,6 +72,7 @@ struct World {
     traffic: Traffic,
     timeline: Timeline,
     told: BTreeSet<&'static str>,
+    gates: Gates,
     failures: Vec<String>,
     steps: u64,
 }
@@ -95,6 +98,7 @@ impl World {
         Ok(Self {
             now,
             daemon: Daemon::new(scenario.seed, config.clone(), now),
+            gates: Gates::new(&config),
             configs,
             config,
             backends: Backends::new(scenario.seed),
@@ -124,6 +128,7 @@ impl World {
             assert!(turns < TURNS_AT_ONE_INSTANT, "time stands still at {}:\n{}", self.now, self.timeline);
             self.now = self.now.max(next);
         }
+        self.failures.extend(self.gates.take_breaches());
         Ok(Report {
             timeline: self.timeline.to_string(),
             failures: self.failures,
@@ -210,6 +215,8 @@ impl World {
                     self.config = self.named(name)?;
                 }
                 self.end_daemon();
+                self.failures.extend(self.gates.take_breaches());
+                self.gates = Gates::new(&self.config);
                 self.daemon.restart(self.config.clone(), self.now);
             }
         }

@@ -1,20 +1,17 @@
 //! The configuration file: every key that exists, with its type. The rest of the daemon knows no YAML.
+//!
+//! The keys of a health check stand in `healthcheck`.
 
 use std::net::IpAddr;
 
-use maglev_core::config::{
-    CheckKind, Draft, DraftBackend, DraftCheck, DraftFrontend, DraftLb, DraftPool, DraftProtocol, Http,
-    Method, Strangers, Tls,
-};
+use maglev_core::config::{Draft, DraftBackend, DraftFrontend, DraftLb, DraftPool, DraftProtocol, Strangers};
 use serde_saphyr::Location;
 
 use super::Options;
-use super::section::{At, Reader, Section, quoted};
-use super::world;
+use super::healthcheck::healthcheck;
+use super::section::{At, Reader, Section, set};
 use super::yaml::{Node, Shape};
 
-const PORTS: &str = "1 to 65535";
-const COUNTS: &str = "a whole number from 1 to 254";
 const POWERS: &str = "a power of two from 1 to 1048576";
 const WEIGHTS: &str = "a whole number from 0 to 100";
 
@@ -119,12 +116,6 @@ fn lb(node: &Node, place: Location, path: At<'_>, reader: &Reader<'_>, draft: &m
 
 const STRANGERS: &[(&str, Strangers)] = &[("delete", Strangers::Delete), ("keep", Strangers::Keep)];
 
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
 fn table_length(section: &mut Section<'_, '_>) -> Option<u64> {
     let key = "new-flows-table-length";
     match section.find(key) {
@@ -142,141 +133,6 @@ fn weight_scale(section: &mut Section<'_, '_>) {
             "`reduced` is planned, but this version does not have it yet; use raw, or remove the key";
         section.semantic(place, "weight-scale", message);
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Icmp,
-    Tcp,
-    Http,
-    Https,
-}
-
-const KINDS: &[(&str, Kind)] =
-    &[("icmp", Kind::Icmp), ("tcp", Kind::Tcp), ("http", Kind::Http), ("https", Kind::Https)];
-
-fn healthcheck(node: &Node, place: Location, path: At<'_>, reader: &Reader<'_>) -> Option<DraftCheck> {
-    let mut section = reader.section(node, place, path)?;
-    let kind = section.word("type", KINDS);
-    if kind.is_none() && section.find("type").is_none() {
-        section.missing("type", "write icmp, tcp, http or https");
-    }
-    let port_place = section.find("port").map(|(place, _)| place);
-    let port = section.number("port", PORTS, 1).unwrap_or(0);
-    let http_place = section.find("http").map(|(place, _)| place);
-    let http =
-        section.find("http").and_then(|(place, node)| http(node, place, At::Key(&path, "http"), reader));
-    let tls_place = section.find("tls").map(|(place, _)| place);
-    let tls = section.find("tls").and_then(|(place, node)| tls(node, place, At::Key(&path, "tls"), reader));
-
-    let refuse = |place: Option<Location>, key: &str, message: &str| {
-        if let Some(place) = place {
-            section.semantic(place, key, message);
-        }
-    };
-    match kind {
-        Some(Kind::Icmp) => {
-            refuse(port_place, "port", "icmp has no ports; remove the port, or use type tcp");
-            refuse(
-                http_place,
-                "http",
-                "an icmp check makes no request; remove this, or use type http or https",
-            );
-            refuse(tls_place, "tls", "an icmp check speaks no TLS; remove this, or use type tcp or https");
-        }
-        Some(Kind::Tcp) => {
-            refuse(
-                http_place,
-                "http",
-                "a tcp check makes no request; remove this, or use type http or https",
-            );
-        }
-        Some(Kind::Http) => {
-            refuse(tls_place, "tls", "an http check speaks no TLS; remove this, or use type https");
-        }
-        Some(Kind::Https) | None => (),
-    }
-    let kind = kind.map(|kind| match kind {
-        Kind::Icmp => CheckKind::Icmp,
-        Kind::Tcp => CheckKind::Tcp { port, tls },
-        Kind::Http => CheckKind::Http { port, http: http.unwrap_or_default(), tls: None },
-        Kind::Https => {
-            CheckKind::Http { port, http: http.unwrap_or_default(), tls: Some(tls.unwrap_or_default()) }
-        }
-    });
-    let mut check = DraftCheck::new(kind.unwrap_or(CheckKind::Icmp));
-    set(&mut check.interval, section.duration("interval"));
-    check.fast_interval = section.duration("fast-interval");
-    check.down_interval = section.duration("down-interval");
-    set(&mut check.timeout, section.duration("timeout"));
-    set(&mut check.rise, section.number("rise", COUNTS, 1));
-    set(&mut check.fall, section.number("fall", COUNTS, 1));
-    check.probe_ipv4_src = section.address("probe-ipv4-src").map(|(_, address)| address);
-    check.probe_ipv6_src = section.address("probe-ipv6-src").map(|(_, address)| address);
-    section.end();
-    Some(check)
-}
-
-fn http(node: &Node, place: Location, path: At<'_>, reader: &Reader<'_>) -> Option<Http> {
-    let mut section = reader.section(node, place, path)?;
-    let mut http = Http::default();
-    set(&mut http.path, section.text("path"));
-    http.host = section.text("host");
-    set(&mut http.method, section.word("method", &[("GET", Method::Get), ("HEAD", Method::Head)]));
-    if let Some((place, text)) = section.text_at("response-code") {
-        match response_codes(&text) {
-            Some(codes) => http.response_codes = codes,
-            None => reader.structural(
-                place,
-                At::Key(&path, "response-code"),
-                format!(
-                    "{} is not a list of status codes; write codes and ranges such as \"200-299,301\"",
-                    quoted(&text)
-                ),
-            ),
-        }
-    }
-    if let Some((place, pattern)) = section.text_at("response-regexp") {
-        if let Some(complaint) = world::regexp_complaint(&pattern) {
-            section.semantic(place, "response-regexp", complaint);
-        }
-        http.response_regexp = Some(pattern);
-    }
-    section.end();
-    Some(http)
-}
-
-/// `200-299,301` as ranges; white space around numbers is forgiven.
-fn response_codes(text: &str) -> Option<Vec<(u16, u16)>> {
-    let code = |text: &str| {
-        let text = text.trim();
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok()).flatten()
-    };
-    let range = |part: &str| match part.split_once('-') {
-        Some((first, last)) => Some((code(first)?, code(last)?)),
-        None => code(part).map(|code| (code, code)),
-    };
-    text.split(',').map(range).collect()
-}
-
-fn tls(node: &Node, place: Location, path: At<'_>, reader: &Reader<'_>) -> Option<Tls> {
-    let mut section = reader.section(node, place, path)?;
-    let server_name = section.text_at("server-name");
-    let insecure_skip_verify = section.boolean("insecure-skip-verify").unwrap_or(false);
-    let ca_file = section.text_at("ca-file");
-    if let Some((place, name)) = &server_name
-        && let Some(complaint) = world::server_name_complaint(name)
-    {
-        section.semantic(*place, "server-name", complaint);
-    }
-    if let Some((place, file)) = &ca_file
-        && let Some(complaint) = world::ca_file_complaint(file)
-    {
-        section.semantic(*place, "ca-file", format!("{} {complaint}", quoted(file)));
-    }
-    section.end();
-    let text = |found: Option<(Location, String)>| found.map(|(_, text)| text);
-    Some(Tls { server_name: text(server_name), insecure_skip_verify, ca_file: text(ca_file) })
 }
 
 fn backend(node: &Node, place: Location, path: At<'_>, reader: &Reader<'_>) -> Option<DraftBackend> {

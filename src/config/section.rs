@@ -191,9 +191,23 @@ impl<'r> Section<'r, '_> {
         self.reader.structural(self.place, At::Key(&self.path, key), format!("missing; {remedy}"));
     }
 
+    /// Notes a structural problem of `key`.
+    pub(super) fn structural(&self, place: Location, key: &str, message: impl Into<String>) {
+        self.reader.structural(place, At::Key(&self.path, key), message);
+    }
+
     /// Notes a semantic problem of `key`.
     pub(super) fn semantic(&self, place: Location, key: &str, message: impl Into<String>) {
         self.reader.semantic(place, At::Key(&self.path, key), message);
+    }
+
+    /// Refuses `key` for a reason, if it is there: it exists, but not here.
+    pub(super) fn refuse(&mut self, key: &'static str, message: &str) {
+        // Only a key that is there becomes known, so that no typing mistake is mended into a refused one.
+        let found = self.entries.iter().any(|(candidate, _)| candidate.value == key);
+        if found && let Some((place, _)) = self.find(key) {
+            self.semantic(place, key, message);
+        }
     }
 
     fn wrong(&self, node: &Node, key: &str, wanted: &str) {
@@ -314,10 +328,18 @@ impl<'r> Section<'r, '_> {
             let known = || self.known.iter().copied();
             let message = match nearest(&key.value, known()) {
                 Some(meant) => format!("unknown key; did you mean `{meant}`?"),
+                None if self.known.is_empty() => "unknown key; remove it".into(),
                 None => format!("unknown key; remove it, or use {}", list(known())),
             };
             self.reader.structural(key.referenced, At::Key(&self.path, &key.value), message);
         }
+    }
+}
+
+/// What the file says replaces the default; where it says nothing, that stays.
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
     }
 }
 

@@ -35,7 +35,10 @@ impl Desk {
             }
             Control::Configured { config, forced, answer } => {
                 self.configuring = Some(answer);
-                Turn::Input(Input::ConfigLoaded { config, forced })
+                Turn::Input(match config {
+                    Ok(config) => Input::ConfigLoaded { config, forced },
+                    Err(Refused { kind, err }) => Input::ConfigRejected { kind, err },
+                })
             }
             Control::ViewWanted(answer) => {
                 // Whoever asked may have gone meanwhile; that is nobody's fault.

@@ -21,10 +21,10 @@ pub enum Control {
         /// Who waits.
         answer: oneshot::Sender<Result<(), Denial>>,
     },
-    /// A configuration that was read anew and checked.
+    /// The configuration was read anew and checked.
     Configured {
-        /// The new one.
-        config: Arc<Config>,
+        /// The new one, or why there is none.
+        config: Result<Arc<Config>, Refused>,
         /// Accept even zero frontends while some are configured.
         forced: bool,
         /// Who waits.
@@ -93,11 +93,16 @@ impl Handle {
         self.ask(|answer| Control::Commanded { command, answer }).await
     }
 
-    /// Puts a checked configuration in force. The inner error means that the engine refused it.
+    /// Puts a checked configuration in force, or lets the loop tell why there is none. The inner error means that the
+    /// running one stays: for that reason, or because the engine refused the new one.
     ///
     /// # Errors
     /// The loop is over.
-    pub async fn configure(&self, config: Arc<Config>, forced: bool) -> Result<Result<(), Refused>, Stopped> {
+    pub async fn configure(
+        &self,
+        config: Result<Arc<Config>, Refused>,
+        forced: bool,
+    ) -> Result<Result<(), Refused>, Stopped> {
         self.ask(|answer| Control::Configured { config, forced, answer }).await
     }
 

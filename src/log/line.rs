@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(
             loaded.print(Format::Json, false),
             concat!(
-                r#"{"time":"2026-10-19T08:00:00.007Z","level":"INFO","msg":"config-loaded","#,
+                r#"{"time":"2026-10-19T12:00:00.007Z","level":"INFO","msg":"config-loaded","#,
                 r#""frontends":2,"backends":30,"reload":false}"#,
                 "\n"
             )
@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn only_the_level_is_coloured() {
         let text = line(&Event::Stopping).print(Format::Text, true);
-        assert_eq!(text, "2026-10-19T08:00:00.007Z \x1b[32mINFO \x1b[0m stopping\n");
+        assert_eq!(text, "2026-10-19T12:00:00.007Z \x1b[32mINFO \x1b[0m stopping\n");
     }
 }

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn dates_agree_with_the_calendar() {
-        let print = |seconds, ms| Stamp(Duration::new(seconds, ms * 1_000_000)).to_string();
+        let print = |seconds: u64, ms: u32| Stamp(Duration::new(seconds, ms * 1_000_000)).to_string();
         assert_eq!(print(0, 0), "1970-01-01T00:00:00.000Z");
         assert_eq!(print(951_782_400, 1), "2000-02-29T00:00:00.001Z");
         assert_eq!(print(1_709_251_199, 999), "2024-02-29T23:59:59.999Z");

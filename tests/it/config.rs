@@ -148,6 +148,42 @@ fn spellings_are_kept_and_codes_are_put_in_order() {
     assert!(tls.as_ref().is_some_and(|tls| tls.insecure_skip_verify));
 }
 
+/// A file of Go's vpp-maglev means here what it meant there.
+#[test]
+fn params_are_the_other_spelling_of_http_and_tls() {
+    let config = loaded("go-params.yaml");
+    let kinds =
+        config.backends().iter().map(|backend| &backend.check.as_ref().expect("it is checked").target.kind);
+    let kinds: Vec<_> = kinds.collect();
+    let [web, secure, plain, handshake, connect, ping, codes] = kinds[..] else { panic!("seven backends") };
+    let CheckKind::Http { port: 80, http, tls: None } = web else { panic!("{web:?}") };
+    assert_eq!((http.path.as_str(), http.host.as_deref()), ("/healthz", Some("www.example.net")));
+    assert_eq!((http.response_codes.as_slice(), http.response_regexp.is_some()), (&[(200, 200)][..], true));
+    let CheckKind::Http { http, tls: Some(tls), .. } = secure else { panic!("{secure:?}") };
+    assert_eq!(http.response_codes, [(200, 299)]);
+    assert_eq!((tls.server_name.as_deref(), tls.insecure_skip_verify), (Some("www.example.net"), true));
+    assert_eq!(*plain, CheckKind::Tcp { port: 25, tls: None });
+    let CheckKind::Tcp { tls: Some(tls), .. } = handshake else { panic!("{handshake:?}") };
+    assert_eq!((tls.server_name.as_deref(), tls.insecure_skip_verify), (Some("mx.example.net"), false));
+    assert_eq!((connect, ping), (&CheckKind::Tcp { port: 22, tls: None }, &CheckKind::Icmp));
+    let CheckKind::Http { http, .. } = codes else { panic!("{codes:?}") };
+    assert_eq!(http.response_codes, [(204, 204)]);
+}
+
+/// Which spelling a file chose is no difference: a rewrite of it restarts no probing.
+#[test]
+fn both_spellings_give_equal_checks() {
+    let with = |settings: &str| {
+        let text = format!(
+            "maglev:\n  healthchecks:\n    web: {{ type: https, port: 443, {settings} }}\n  \
+             backends:\n    ams: {{ address: 198.51.100.10, healthcheck: web }}\n"
+        );
+        load(&text).expect("it loads").config.backends()[0].check.clone()
+    };
+    let blocks = with("http: { path: /a, host: b, method: HEAD }, tls: { server-name: c.example }");
+    assert_eq!(blocks, with("params: { path: /a, host: b, method: HEAD, server-name: c.example }"));
+}
+
 /// A merged key gives way to the entry's own.
 #[test]
 fn merge_keys_are_expanded() {

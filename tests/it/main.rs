@@ -7,9 +7,13 @@
 )]
 
 mod config;
+mod daemon;
 mod prober;
 mod real_vpp;
+mod reloads;
 mod scenarios;
+mod seeds;
 mod support;
+mod tidy;
 mod vpp_stories;
 mod wire;

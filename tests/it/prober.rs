@@ -3,18 +3,16 @@
 // All of this is test code; the attribute lets clippy know it of the helpers, too.
 #![cfg(test)]
 
-#[path = "support/backends.rs"]
-mod backends;
 mod faults;
 mod http;
 mod icmp;
 mod netns;
-#[path = "support/pki.rs"]
-mod pki;
 mod tcp;
 mod tls;
 
 use maglev_core::input::{FailCode, Outcome};
+
+use crate::support::{backends, pki};
 
 /// Asserts a failure of the backend, and that its detail says `words`.
 #[track_caller]

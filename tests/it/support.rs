@@ -1,5 +1,11 @@
 //! What several rooms of the tests share.
 
+// All of it is test code; the attribute lets clippy know.
+#[cfg(test)]
+pub mod backends;
+pub mod binary;
+pub mod pki;
+pub mod site;
 pub mod vpp_process;
 pub mod vpp_talk;
 pub mod vpp_toy;

@@ -168,6 +168,13 @@ fn name_complaint(name: &str) -> Option<String> {
 
 /// Why `address` cannot be used as one host's unicast address.
 fn address_complaint(address: IpAddr) -> Option<String> {
+    // VPP takes it for plain IPv6, so it is no hazard; but a frontend or a loop would hide behind a second spelling.
+    if let IpAddr::V6(v6) = address
+        && let Some(v4) = v6.to_ipv4_mapped()
+    {
+        let message = format!("{address} is the IPv4 address {v4} in disguise; write {v4}");
+        return Some(message + ", or a real IPv6 address if that is meant");
+    }
     let hazard = unicast_hazard(address)?;
     if address.is_unspecified() {
         return Some(format!("{address} is the unspecified address; use the address of one host"));

@@ -165,7 +165,7 @@ impl Dataplane {
                 self.lost(ctx, &Disconnect::Link(why), out);
             }
             State::Up { connection } if self.window.is_empty() => self.ping(ctx, connection, out),
-            State::Up { connection } => self.give_up(ctx, connection, out),
+            State::Up { .. } => self.give_up(ctx, out),
         }
         true
     }
@@ -187,13 +187,12 @@ impl Dataplane {
     }
 
     /// The oldest call was not answered in time: what VPP holds is uncertain now.
-    fn give_up(&mut self, ctx: &Context<'_>, connection: ConnectionId, out: &mut Vec<Action>) {
+    pub(super) fn give_up(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
         if let Some(sent) = self.window.values().next() {
             tell(out, Event::CallTimeout { call: sent.request.to_string() });
         }
-        self.link.second_look = self.window.values().any(|sent| matches!(sent.request, Request::Write(_)));
-        out.push(Action::Disconnect(connection));
-        self.lost(ctx, &Disconnect::Link("a call was not answered in time".into()), out);
+        self.link.second_look |= self.window.values().any(|sent| matches!(sent.request, Request::Write(_)));
+        self.hang_up(ctx, "a call was not answered in time".into(), out);
     }
 
     /// Ends the connection from our side.
@@ -229,7 +228,8 @@ impl Dataplane {
             self.verbose_read = false;
         }
         self.last_gasp = None;
-        if core::mem::take(&mut self.link.second_look) {
+        // What a process that is gone was asked to do is not done any more.
+        if core::mem::take(&mut self.link.second_look) && !restarted {
             self.second_look_at = Some(ctx.now + SECOND_LOOK);
         }
         tell(out, Event::VppConnect { version: vpp.version.clone(), pid: vpp.pid, restarted });
@@ -303,8 +303,10 @@ impl Dataplane {
         self.spots.clear();
         self.window.clear();
         self.reading = Reading::Idle;
+        self.spot = None;
         self.read_due = None;
-        self.second_look_at = None;
+        // A second look that is still to come is taken on the next connection.
+        self.link.second_look |= self.second_look_at.take().is_some();
         self.drift_at = None;
         self.pace = super::Pace::default();
     }

@@ -122,6 +122,10 @@ impl Dataplane {
                 (None, None) => None,
             };
             if let Some((stage, write)) = next {
+                if self.is_quarantined(&write) {
+                    self.hold_back(ctx, key, &write, out);
+                    continue;
+                }
                 self.write(ctx, key, &write, stage, out);
                 self.recount(ctx, key);
                 return;

@@ -32,15 +32,21 @@ pub(super) enum Reading {
     Whole { cause: Cause, last: CallId },
     /// The same VIP by VIP, spaced so that VPP is never stalled noticeably. The next VIP is at the end.
     Drift { queue: Vec<VipKey>, open: Option<(CallId, Instant)>, next_at: Option<Instant> },
-    /// VIPs whose picture a refusal contradicted.
-    Spot { keys: BTreeSet<VipKey>, last: CallId },
+}
+
+/// VIPs being read because a refusal contradicted their picture. That does not wait for the end of a drift check,
+/// which may be long.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    keys: BTreeSet<VipKey>,
+    last: CallId,
 }
 
 impl Reading {
     pub(super) const fn next_at(&self) -> Option<Instant> {
         match self {
             Self::Drift { next_at, .. } => *next_at,
-            Self::Idle | Self::Whole { .. } | Self::Spot { .. } => None,
+            Self::Idle | Self::Whole { .. } => None,
         }
     }
 }
@@ -75,8 +81,8 @@ impl Dataplane {
         // The drift check and its next VIP are started by `start_reads`, which needs room in the window.
         if due(self.drift_at) {
             self.drift_at = None;
-            if matches!(self.reading, Reading::Idle | Reading::Spot { .. }) && self.read_due.is_none() {
-                self.reading_drift();
+            if self.reading == Reading::Idle && self.read_due.is_none() {
+                self.reading = Reading::Drift { queue: Vec::new(), open: None, next_at: None };
             }
             return true;
         }
@@ -87,15 +93,6 @@ impl Dataplane {
             return true;
         }
         false
-    }
-
-    fn reading_drift(&mut self) {
-        if matches!(self.reading, Reading::Spot { .. }) {
-            // The spot's replies fold by themselves; its VIPs are finished by the drift check's end.
-            self.read_due = Some(Cause::Interval);
-            return;
-        }
-        self.reading = Reading::Drift { queue: Vec::new(), open: None, next_at: None };
     }
 
     /// Sends the reads that are due. False while they wait for room, and everything else with them.
@@ -114,7 +111,8 @@ impl Dataplane {
             let vip = queue.pop();
             self.read_drift(ctx, vip, out);
         }
-        if !self.spots.is_empty() && self.reading == Reading::Idle && self.picture {
+        let is_whole = matches!(self.reading, Reading::Whole { .. });
+        if !self.spots.is_empty() && self.spot.is_none() && !is_whole && self.picture {
             return self.read_spots(ctx, out);
         }
         true
@@ -160,12 +158,13 @@ impl Dataplane {
         let mut last = self.call(ctx.now, Request::Read(Read::Vips), None, out);
         while self.room() > 0 {
             let Some(key) = self.spots.pop_first() else { break };
-            last = self.call(ctx.now, Request::Read(Read::Servers(Some(key))), None, out);
+            let request = Request::Read(Read::Servers(Some(key)));
+            if !self.quarantine.contains(&request) {
+                last = self.call(ctx.now, request, None, out);
+            }
             keys.insert(key);
         }
-        if let Some(last) = last {
-            self.reading = Reading::Spot { keys, last };
-        }
+        self.spot = last.map(|last| Spot { keys, last });
         true
     }
 
@@ -179,7 +178,7 @@ impl Dataplane {
     ) -> Progress {
         match (read, reply) {
             (Read::Conf, Reply::Conf(conf)) => self.conf = Some(conf),
-            (Read::Vips, Reply::Vips(rows)) => self.fold_vips(ctx, &rows, out),
+            (Read::Vips, Reply::Vips(rows)) => self.fold_vips(ctx, call, &rows, out),
             (Read::Servers(of), Reply::Servers(rows)) => self.fold_servers(ctx, of, &rows),
             (Read::Verbose, Reply::Sticky(rows)) => self.fold_sticky(ctx, rows),
             (Read::Ping, _) | (Read::Verbose, Reply::Refused(_) | Reply::NotSent(_)) => (),
@@ -189,6 +188,12 @@ impl Dataplane {
     }
 
     fn advance_after_read(&mut self, ctx: &Context<'_>, call: CallId, out: &mut Vec<Action>) -> Progress {
+        if let Some(spot) = self.spot.take_if(|spot| spot.last == call) {
+            for key in spot.keys {
+                self.on_spot_read(ctx, key, out);
+            }
+            return Progress::default();
+        }
         match &mut self.reading {
             Reading::Whole { cause, last } if *last == call => {
                 let cause = *cause;
@@ -205,17 +210,7 @@ impl Dataplane {
                 *next_at = Some(ctx.now + rest_after(ctx.now.since(sent)));
                 Progress::default()
             }
-            Reading::Spot { keys, last } if *last == call => {
-                let keys = core::mem::take(keys);
-                self.reading = Reading::Idle;
-                for key in keys {
-                    self.on_spot_read(ctx, key, out);
-                }
-                Progress::default()
-            }
-            Reading::Idle | Reading::Whole { .. } | Reading::Drift { .. } | Reading::Spot { .. } => {
-                Progress::default()
-            }
+            Reading::Idle | Reading::Whole { .. } | Reading::Drift { .. } => Progress::default(),
         }
     }
 
@@ -233,7 +228,8 @@ impl Dataplane {
     /// Stickiness is in no dump: it is read from the verbose text, once per VPP process.
     fn read_verbose(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
         let request = Request::Read(Read::Verbose);
-        if self.verbose_read || self.quarantine.contains(&request) {
+        let under_way = self.window.values().any(|sent| sent.request == request);
+        if self.verbose_read || under_way || self.quarantine.contains(&request) {
             return;
         }
         let (vips, servers) = self
@@ -249,7 +245,7 @@ impl Dataplane {
         }
     }
 
-    fn fold_vips(&mut self, ctx: &Context<'_>, rows: &[VipRow], out: &mut Vec<Action>) {
+    fn fold_vips(&mut self, ctx: &Context<'_>, call: CallId, rows: &[VipRow], out: &mut Vec<Action>) {
         self.wide = rows.iter().map(|row| row.vip).filter(|vip| !vip.prefix.is_host()).collect();
         let rows: BTreeMap<VipKey, &VipRow> = rows.iter().map(|row| (row.vip, row)).collect();
         for (key, vip) in &mut self.vips {
@@ -274,12 +270,15 @@ impl Dataplane {
         self.vips.retain(|key, vip| {
             vip.acked.is_some() || vip.open > 0 || vip.doom.is_some() || ctx.frontends.find(*key).is_some()
         });
-        if let Reading::Drift { queue, .. } = &mut self.reading {
+        if let Reading::Drift { queue, open: Some((open, _)), .. } = &mut self.reading
+            && *open == call
+        {
             // 0.0.0.0/len cannot be asked for alone: an all-zero filter shows everything.
-            let keys = self
-                .vips
-                .iter()
-                .filter(|(key, vip)| vip.acked.is_some() && !key.prefix.address.is_unspecified());
+            let keys = self.vips.iter().filter(|(key, vip)| {
+                vip.acked.is_some()
+                    && !key.prefix.address.is_unspecified()
+                    && !self.quarantine.contains(&Request::Read(Read::Servers(Some(**key))))
+            });
             *queue = keys.map(|(key, _)| *key).rev().collect();
         }
         self.expect_anew(None);

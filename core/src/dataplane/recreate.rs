@@ -129,7 +129,14 @@ impl Dataplane {
                 worst = Some(Obstacle::Going);
             } else if ctx.frontends.find(other).is_some() {
                 // It needs a recreate of its own; its plan begins that, and wakes us.
-                self.mark(ctx, other, Cause::Reload);
+                match self.vips.get(&other).and_then(|vip| vip.trouble.as_ref()) {
+                    None => self.mark(ctx, other, Cause::Reload),
+                    Some(trouble) if trouble.said => {
+                        let why = format!("frontend on the same address: {}", trouble.reason);
+                        return Some(Obstacle::Stuck(why, None));
+                    }
+                    Some(_) => (),
+                }
                 worst = Some(Obstacle::Wait("another frontend on the same address must be recreated first"));
             } else {
                 match self.may_take(ctx, other) {
@@ -152,6 +159,12 @@ impl Dataplane {
         if let Some(reason) = self.untouchable(ctx, stranger) {
             let why = format!("VIP {stranger} is in the way and is left alone: {reason}; remove it by hand");
             return Err(Obstacle::Stuck(why, Some(ctx.now + ctx.lb.sync_interval)));
+        }
+        if let Some(trouble) = self.vips.get(&stranger).and_then(|vip| vip.trouble.as_ref())
+            && trouble.retry_at.is_none_or(|at| at > ctx.now)
+        {
+            let why = format!("VIP {stranger} is in the way and cannot be removed: {}", trouble.reason);
+            return Err(Obstacle::Stuck(why, trouble.retry_at));
         }
         if !self.may_remove(ctx) {
             return Err(Obstacle::Wait("a stranger is in the way: the next sync of everything removes it"));
@@ -198,6 +211,9 @@ impl Dataplane {
         if let Some(vip) = self.vips.get_mut(&key) {
             let alias = ipv6_alias(key).filter(|_| key.prefix.len > 32);
             vip.doom = Some(Doom { recreate, flushed: false, alias, answered: false });
+            if !recreate {
+                vip.trouble = None;
+            }
         }
         self.dirty.insert(key);
         self.wake(key);
@@ -241,14 +257,12 @@ impl Dataplane {
 
     /// A VIP is gone: whoever waited for its prefix goes on.
     pub(super) fn on_taken_down(&mut self, ctx: &Context<'_>, key: VipKey) {
-        let recreated = self.vips.get_mut(&key).is_some_and(|vip| {
-            let recreated = vip.doom.take().is_some_and(|doom| doom.recreate);
-            if recreated {
-                vip.recreated_at = Some(ctx.now);
-            }
-            recreated
-        });
-        if !recreated && ctx.frontends.find(key).is_none() {
+        if let Some(vip) = self.vips.get_mut(&key)
+            && vip.doom.take().is_some_and(|doom| doom.recreate)
+        {
+            vip.recreated_at = Some(ctx.now);
+        }
+        if ctx.frontends.find(key).is_none() {
             self.recount(ctx, key);
             self.vips.remove(&key);
             self.dirty.remove(&key);
@@ -277,7 +291,7 @@ impl Dataplane {
             .find(|vip| self.acked_encap(*vip).is_some() && all_port(vip))
     }
 
-    fn on_prefix(&self, prefix: Prefix) -> impl Iterator<Item = VipKey> {
+    pub(super) fn on_prefix(&self, prefix: Prefix) -> impl Iterator<Item = VipKey> {
         self.vips.range(keys_of(prefix)).map(|(key, _)| *key)
     }
 

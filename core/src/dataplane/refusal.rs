@@ -35,9 +35,9 @@ impl Dataplane {
     ) {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         vip.undone(call);
-        let unnamed = vip.doom.filter(|doom| !doom.recreate && doom.alias.is_none());
-        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) =
-            (unnamed, ipv6_alias(key), reply)
+        // Every call under way by the name that VPP shows is refused, not only the first.
+        let shown = vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key));
+        if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (shown, ipv6_alias(key), reply)
         {
             doom.alias = Some(alias);
             vip.doom = Some(doom);
@@ -46,6 +46,11 @@ impl Dataplane {
         }
         let reason = format!("{write}: {reply}");
         tell(out, Event::CallRefused { call: write.to_string(), err: reply.to_string() });
+        if vip.doom.is_none() && ctx.frontends.find(key).is_none() {
+            // A reload dropped it meanwhile: nobody wants what was refused.
+            self.expect_anew(Some(key));
+            return;
+        }
         let trouble = vip.trouble.get_or_insert_with(|| Trouble::new(reason.clone(), ctx.now));
         trouble.reason = reason;
         trouble.broken = true;
@@ -63,6 +68,8 @@ impl Dataplane {
         let name = ctx.name(key);
         let Some(vip) = self.vips.get_mut(&key) else { return };
         vip.doom = None;
+        self.wake_neighbours(key);
+        let Some(vip) = self.vips.get_mut(&key) else { return };
         let Some(trouble) = &mut vip.trouble else {
             self.wake_or_mark(ctx, key);
             return;
@@ -104,13 +111,14 @@ impl Dataplane {
         self.settle_down(key);
         let Some(vip) = self.vips.get_mut(&key) else { return };
         let Some(frontend) = ctx.name(key) else {
-            // A stranger that cannot be removed is left to the next round.
-            vip.trouble = None;
+            // A stranger that cannot be removed is left to the next round; who waits for its place learns why.
+            vip.trouble = Some(Trouble { retry_at, ..Trouble::new(reason.clone(), ctx.now) });
             vip.doom = None;
             if vip.said.as_ref() != Some(&reason) {
                 vip.said = Some(reason.clone());
                 tell(out, Event::StrangerLeft { vip: key, reason });
             }
+            self.wake_neighbours(key);
             return;
         };
         let trouble = vip.trouble.get_or_insert_with(|| Trouble::new(reason.clone(), ctx.now));
@@ -123,6 +131,23 @@ impl Dataplane {
         self.retries.extend(retry_at.map(|at| (at, key)));
         if !core::mem::replace(&mut trouble.said, true) || changed {
             tell(out, Event::OutOfSync { frontend, err: reason });
+        }
+    }
+
+    /// A call that killed VPP twice is not sent, and its VIP not planned any further.
+    pub(super) fn hold_back(&mut self, ctx: &Context<'_>, key: VipKey, write: &Write, out: &mut Vec<Action>) {
+        let why = format!(
+            "{write} was the oldest unanswered call at two deaths of VPP in a row; it is not sent again until the \
+             configuration changes or an operator says sync"
+        );
+        self.stuck(ctx, key, why, None, out);
+    }
+
+    /// A VIP that was to go stays after all: who waits for its place is planned again.
+    fn wake_neighbours(&mut self, key: VipKey) {
+        let others: Vec<VipKey> = self.on_prefix(key.prefix).filter(|other| *other != key).collect();
+        for other in others {
+            self.wake(other);
         }
     }
 
@@ -147,6 +172,7 @@ impl Dataplane {
             vip.cause = None;
             vip.calls = 0;
             vip.began = None;
+            vip.announced = false;
         }
     }
 
@@ -163,11 +189,16 @@ impl Dataplane {
     }
 
     /// A new configuration, or an operator: what was given up is tried again.
-    pub(super) fn pardon(&mut self) {
+    pub(super) fn pardon(&mut self, ctx: &Context<'_>) {
         self.quarantine.clear();
         self.death_gasp = None;
         self.retries.clear();
-        for vip in self.vips.values_mut() {
+        self.conf_refusals = 0;
+        self.conf_retry_at = None;
+        for (key, vip) in &mut self.vips {
+            if ctx.frontends.find(*key).is_none() {
+                vip.trouble = None;
+            }
             if let Some(trouble) = &mut vip.trouble {
                 trouble.attempts = 0;
                 trouble.retry_at = None;

@@ -55,7 +55,8 @@ impl Dataplane {
             return false;
         }
         if matches!(stage, Stage::Create | Stage::Raise) && self.conf_blocks(ctx) {
-            let why = "VPP refuses lb_conf, and without its GRE sources no server can be reached".into();
+            let why = "lb_conf is refused or held back, and without its GRE sources no server can be reached"
+                .into();
             self.stuck(ctx, key, why, self.conf_retry_at, out);
             return false;
         }
@@ -161,6 +162,7 @@ impl Dataplane {
         vip.unit = false;
         vip.urgent = false;
         vip.releasing = false;
+        vip.announced = false;
         vip.cause = None;
         let calls = core::mem::take(&mut vip.calls);
         if let (Some(began), false) = (vip.began.take(), in_round) {
@@ -184,11 +186,7 @@ impl Dataplane {
         let more = calls.len() > room;
         for write in calls.into_iter().take(room) {
             if self.is_quarantined(&write) {
-                let why = format!(
-                    "{write} was the oldest unanswered call at two deaths of VPP in a row; it is not sent again \
-                     until the configuration changes or an operator says sync"
-                );
-                self.stuck(ctx, key, why, None, out);
+                self.hold_back(ctx, key, &write, out);
                 return false;
             }
             if let Write::AddAs { server, .. } = &write
@@ -205,9 +203,9 @@ impl Dataplane {
     }
 
     /// The first call of a sync-vip.
-    fn announce(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
-        let Some(vip) = self.vips.get(&key) else { return };
-        if vip.calls == 0 && self.round.is_none() {
+    pub(super) fn announce(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
+        let Some(vip) = self.vips.get_mut(&key) else { return };
+        if self.round.is_none() && !core::mem::replace(&mut vip.announced, true) {
             let cause = vip.cause.unwrap_or(Cause::Transition);
             tell(out, Event::SyncStart { frontend: ctx.name(key), cause });
         }
@@ -217,6 +215,10 @@ impl Dataplane {
     fn step_down(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) -> bool {
         let Some(vip) = self.vips.get_mut(&key) else { return false };
         let (open, urgent) = (vip.open, vip.urgent);
+        if open > 0 && vip.stage != Some(Stage::TakeDown) {
+            // What was under way when its end was decided comes first.
+            return false;
+        }
         if vip.trouble.as_ref().is_some_and(|trouble| trouble.broken) {
             if open == 0 {
                 self.end_attempt(key);

@@ -43,6 +43,7 @@ pub(super) struct Vip {
     /// Writes of the present sync, when it began, and why.
     pub calls: u64,
     pub began: Option<Instant>,
+    pub announced: bool,
     pub cause: Option<Cause>,
     /// A transition waits for it.
     pub urgent: bool,
@@ -218,6 +219,7 @@ impl Vip {
         self.unit = false;
         self.calls = 0;
         self.began = None;
+        self.announced = false;
         self.flushes = 0;
         for debt in self.debts.values_mut() {
             debt.carried = None;

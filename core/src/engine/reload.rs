@@ -19,6 +19,7 @@ use crate::frontend::{Frontend, Frontends, Hold};
 use crate::health::State;
 use crate::model::VipKey;
 use crate::time::Instant;
+use crate::warmup::Phase;
 
 use super::Engine;
 use super::verdicts::Mover;
@@ -90,7 +91,8 @@ impl Engine {
             tell(out, Event::ConfigRejected { kind: "semantic", err: err.into() });
             return;
         }
-        self.emptied = forced && config.frontends().is_empty();
+        // Forced once, it stays the wish until there is a frontend again, however often the same file is read.
+        self.emptied = config.frontends().is_empty() && (forced || self.emptied);
         let old_config = core::mem::replace(&mut self.config, config);
         tell(out, self.loaded(true));
         self.compare_delays(&old_config, out);
@@ -144,11 +146,19 @@ impl Engine {
             let Some(gone) = self.slots[at].take() else { continue };
             self.schedule.set(slot, gone.due, None);
             self.free.push(slot);
-            if matches!(gone.state(), State::Paused) || (gone.state() == State::Disabled && gone.enabled) {
+            self.blind.remove(&slot);
+            // Paused, or disabled or enabled against the file.
+            let is_choice =
+                gone.state() == State::Paused || (gone.state() == State::Disabled) == gone.enabled;
+            if is_choice {
                 let what = format!(
-                    "backend {} is {}, and the new configuration has no such backend",
+                    "backend {} is {} by an operator, and the new configuration has no such backend",
                     gone.name,
-                    gone.state()
+                    if gone.enabled || gone.state() == State::Paused {
+                        gone.state().word()
+                    } else {
+                        "enabled"
+                    }
                 );
                 tell(out, Event::ChoiceDropped { what });
             }
@@ -236,13 +246,18 @@ impl Engine {
         self.frontends = Frontends::new(list);
         self.link_backends();
         self.holds = self.holds_now();
+        if self.warmup.phase() == Phase::Over {
+            // Whoever comes late had no warm-up to get a verdict in.
+            self.expect_presumption(newcomers.iter().copied());
+            self.presume_held(out);
+        }
         for (at, old) in before.into_iter().enumerate() {
             let position = u32::try_from(at).unwrap_or(u32::MAX);
             self.frontends.list_mut()[at].want.servers = old;
             self.refresh(position, false, now, out);
         }
         self.with_dataplane(now, |dataplane, ctx| dataplane.reloaded(ctx));
-        if self.warmup.phase() == crate::warmup::Phase::Release && !self.warmup.is_final() {
+        if self.warmup.phase() == Phase::Release && !self.warmup.is_final() {
             self.release_known(Trigger::Reload, now, out);
         }
     }
@@ -258,7 +273,13 @@ impl Engine {
     ) {
         let slots = frontend.slots();
         frontend.state = was.state;
-        frontend.presumed = was.presumed.intersection(&slots).copied().collect();
+        // A slot that was given away has another backend now, and a verdict ends a presumption.
+        let is_presumed = |slot: &u32| {
+            slots.contains(slot)
+                && !newcomers.contains(slot)
+                && self.slot(*slot).is_some_and(|backend| backend.state() == State::Unknown)
+        };
+        frontend.presumed = was.presumed.iter().copied().filter(is_presumed).collect();
         inherit_weights(frontend, &was, out);
         self.hold_removed(frontend, was, newcomers, now);
     }
@@ -266,6 +287,10 @@ impl Engine {
     /// Make before break: while the reload leaves the frontend with backends that it made unknown, what it takes out
     /// keeps weight and flows.
     fn hold_removed(&self, frontend: &mut Frontend, was: Frontend, newcomers: &BTreeSet<u32>, now: Instant) {
+        if !self.warmup.is_open(frontend.vip()) {
+            // What was wanted of VPP so far was never written: there is nothing to keep.
+            return;
+        }
         let unknown =
             |slot: &&u32| self.slot(**slot).is_some_and(|backend| backend.state() == State::Unknown);
         let slots = frontend.slots();
@@ -383,17 +408,23 @@ fn pair_unique<K: Ord>(
     }
 }
 
-/// Weights set at run time follow (key, address, pool name, else pool position), unless the file changed that value.
+/// Weights set at run time follow (key, address, pool name, else pool position), unless the file changed that value. Of
+/// several backends on the address, each has its own.
 fn inherit_weights(frontend: &mut Frontend, was: &Frontend, out: &mut Vec<Action>) {
     for old in was.members.iter().filter(|member| member.set.is_some()) {
         let pool = &was.pools[usize::from(old.pool)];
         let by_name = frontend.pools.iter().position(|name| name == pool);
-        let position = by_name.unwrap_or(usize::from(old.pool));
-        let heir = frontend
+        // A pool that was there before under its own name is not the heir of one that is gone.
+        let by_position = || {
+            let at = usize::from(old.pool);
+            frontend.pools.get(at).filter(|name| !was.pools.contains(name)).map(|_| at)
+        };
+        let position = by_name.or_else(by_position);
+        let heirs = frontend
             .members
             .iter_mut()
-            .find(|member| member.address == old.address && usize::from(member.pool) == position);
-        match heir {
+            .filter(|member| member.address == old.address && Some(usize::from(member.pool)) == position);
+        match heirs.min_by_key(|member| member.slot != old.slot) {
             Some(heir) if heir.configured == old.configured => heir.set = old.set,
             Some(_) | None => tell_dropped(was, pool, old.address, out),
         }

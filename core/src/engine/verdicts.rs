@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::action::{Action, ProbeOrder};
-use crate::backend::{Backend, InFlight, Transition};
+use crate::backend::{InFlight, Transition};
 use crate::dataplane::tell;
 use crate::event::{Cause, Event, Trigger};
 use crate::health::State;
@@ -264,26 +264,35 @@ impl Engine {
 
     /// Warm-up is over: who never had a result may be presumed up where VPP holds it.
     pub(super) fn gather_blind(&mut self) {
-        let blind = |backend: &Backend| backend.is_blind() && backend.check.is_some();
-        self.blind = self
-            .slots
-            .iter()
-            .zip(0u32..)
-            .filter(|(backend, _)| backend.as_ref().is_some_and(blind))
-            .map(|(_, slot)| slot)
-            .collect();
+        self.expect_presumption(0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Those of `slots` that are blind may be presumed up as soon as it is known what VPP holds.
+    pub(super) fn expect_presumption(&mut self, slots: impl Iterator<Item = u32>) {
+        for slot in slots {
+            if self.slot(slot).is_some_and(|backend| backend.is_blind() && backend.check.is_some()) {
+                self.blind.insert(slot);
+            }
+        }
         self.presume = !self.blind.is_empty();
     }
 
     /// We do not empty a table because we are blind.
     pub(super) fn presume_blind(&mut self, now: Instant, out: &mut Vec<Action>) {
+        for at in self.presume_held(out) {
+            self.recompute(at, false, now, out);
+        }
+    }
+
+    /// Presumes the blind up where VPP holds them above 0, once there is a picture. Returns the frontends concerned,
+    /// which the caller computes anew.
+    pub(super) fn presume_held(&mut self, out: &mut Vec<Action>) -> BTreeSet<u32> {
+        let mut touched = BTreeSet::new();
         if !self.presume || !self.dataplane.has_picture() {
-            return;
+            return touched;
         }
         self.presume = false;
-        let blind: Vec<u32> = core::mem::take(&mut self.blind).into_iter().collect();
-        let mut touched = BTreeSet::new();
-        for slot in blind {
+        for slot in core::mem::take(&mut self.blind) {
             let Some(backend) = self.slot(slot).filter(|backend| backend.is_blind()) else { continue };
             let (name, address, frontends) =
                 (backend.name.clone(), backend.address, backend.frontends.clone());
@@ -300,9 +309,7 @@ impl Engine {
                 tell(out, Event::BackendPresumed { backend: name, frontends: names });
             }
         }
-        for at in touched {
-            self.recompute(at, false, now, out);
-        }
+        touched
     }
 
     /// Another VPP process holds nothing of what the presumption was founded on.

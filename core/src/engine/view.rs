@@ -99,6 +99,16 @@ impl Engine {
         }
     }
 
+    /// Whether any new flow of `vip` should find a server.
+    pub fn wants_positive(&self, vip: VipKey) -> bool {
+        self.frontends.find(vip).is_some_and(|frontend| frontend.want.is_positive())
+    }
+
+    /// What VPP knows the frontend of this name by.
+    pub fn vip_of(&self, frontend: &str) -> Option<VipKey> {
+        self.frontends.named(frontend).map(|at| self.frontends.list()[at].vip())
+    }
+
     fn not_ready(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.warmup.phase() != Phase::Over {

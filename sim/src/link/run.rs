@@ -1,7 +1,9 @@
 //! What VPP does while time passes, and how processes and connections begin and end.
 
+use core::net::IpAddr;
+
 use maglev_core::input::Disconnect;
-use maglev_core::model::{Read, Reply, Request};
+use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Weight, Write};
 use maglev_core::{ConnectionId, Input, Instant};
 
 use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Queued};
@@ -50,7 +52,7 @@ impl Link {
     }
 
     fn execute(&mut self, connection: ConnectionId, queued: Queued) {
-        let Queued { call, request, run_at } = queued;
+        let Queued { call, request, run_at, must_serve } = queued;
         let fault = self.strike(&request);
         let reply = match fault {
             Some(FaultKind::Refuse(retval)) => Ok(Reply::Refused(retval)),
@@ -60,7 +62,7 @@ impl Link {
                 | FaultKind::DropLinkAfter
                 | FaultKind::RestartAfter,
             )
-            | None => self.answer(&request, run_at),
+            | None => self.watch(&request, must_serve, run_at),
         };
         let reply = match reply {
             Ok(reply) => reply,
@@ -83,7 +85,7 @@ impl Link {
 
     fn execute_unheard(&mut self, orphan: &Queued) {
         let Request::Write(write) = &orphan.request else { return };
-        match self.answer(&orphan.request, orphan.run_at) {
+        match self.watch(&orphan.request, orphan.must_serve, orphan.run_at) {
             Ok(reply) => {
                 self.count(&orphan.request, &reply);
                 let retval = if let Reply::Refused(retval) = reply { retval } else { 0 };
@@ -110,6 +112,32 @@ impl Link {
             Request::Read(Read::Servers(filter)) => Reply::Servers(plugin.servers(*filter)),
             Request::Read(Read::Verbose) => Reply::Sticky(plugin.sticky()?),
         })
+    }
+
+    /// The same, and what it did to the traffic.
+    fn watch(&mut self, request: &Request, must_serve: bool, at: Instant) -> Result<Reply, Crash> {
+        let lowered = match request {
+            Request::Write(write @ (Write::SetWeight { .. } | Write::DelAs { .. })) => Some(write),
+            Request::Write(_) | Request::Read(_) => None,
+        };
+        let vip = lowered.and_then(Write::vip);
+        let before = self.weights(vip);
+        let reply = self.answer(request, at)?;
+        let after = self.weights(vip);
+        let serves = |weights: &[(IpAddr, Weight)]| weights.iter().any(|(_, weight)| weight.is_positive());
+        // Taking a whole VIP down deletes its servers without a flush: that is meant.
+        let meant = matches!(lowered, Some(Write::DelAs { flows: Flows::Keep, .. }));
+        if let Some(write) = lowered.filter(|_| must_serve && !meant && serves(&before) && !serves(&after)) {
+            self.tally.emptied += 1;
+            self.notes.push((at, Note::Emptied(write.clone())));
+        }
+        let idle = matches!(lowered, Some(Write::SetWeight { flows: Flows::Keep, .. })) && before == after;
+        self.tally.idle += u64::from(idle && reply == Reply::Done);
+        Ok(reply)
+    }
+
+    fn weights(&self, vip: Option<VipKey>) -> Vec<(IpAddr, Weight)> {
+        vip.and_then(|vip| Some(self.plugin()?.weights(vip))).unwrap_or_default()
     }
 
     const fn count(&mut self, request: &Request, reply: &Reply) {

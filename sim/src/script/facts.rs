@@ -15,6 +15,8 @@ pub struct Facts {
     pub refused: Option<u64>,
     /// Whether VPP holds what maglevd wants.
     pub in_sync: Option<bool>,
+    /// Whether VPP holds what maglevd wants wherever maglevd does not say that it is out of sync.
+    pub settled: Option<bool>,
     /// Flows of the traffic that changed their server since the start.
     pub flows_moved: Option<u64>,
     /// Packets of the traffic that were dropped since the start.
@@ -44,6 +46,7 @@ impl fmt::Display for Facts {
         scalar("writes", self.writes.map(|n| n.to_string()));
         scalar("refused", self.refused.map(|n| n.to_string()));
         scalar("in-sync", self.in_sync.map(|yes| yes.to_string()));
+        scalar("settled", self.settled.map(|yes| yes.to_string()));
         scalar("flows-moved", self.flows_moved.map(|n| n.to_string()));
         scalar("packets-dropped", self.packets_dropped.map(|n| n.to_string()));
         let list = |names: &[String]| (!names.is_empty()).then(|| format!("[{}]", names.join(", ")));

@@ -7,8 +7,11 @@ use maglev_core::{Action, Command, Config, ConnectionId, Engine, Event, Input, I
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use super::World;
+use super::{World, timeline};
 use crate::chance::{self, Purpose};
+
+/// The window, and a few pings.
+const CALLS_MAX: usize = maglev_core::dataplane::WINDOW + 4;
 
 /// One daemon after the other.
 pub(super) struct Daemon {
@@ -112,6 +115,14 @@ impl World {
         for action in self.daemon.handle(input, self.now) {
             self.act(action);
         }
+        if self.daemon.deadline().is_some_and(|at| at <= self.now && at > self.daemon.started) {
+            self.failures
+                .push(format!("at {}: the engine left a deadline unhandled", timeline::time(self.now)));
+        }
+        if self.link.in_flight() > CALLS_MAX {
+            self.failures
+                .push(format!("at {}: more calls in flight than the window", timeline::time(self.now)));
+        }
     }
 
     fn act(&mut self, action: Action) {
@@ -134,10 +145,18 @@ impl World {
                 if request != Request::Read(Read::Ping) {
                     self.timeline.call(call, &request);
                 }
-                self.link.call(connection, call, request, self.now);
+                let vip = if let Request::Write(write) = &request { write.vip() } else { None };
+                let must_serve = vip
+                    .is_some_and(|vip| self.daemon.engine().is_some_and(|engine| engine.wants_positive(vip)));
+                self.gates.call(&request, self.now.since(self.daemon.started));
+                self.link.call_of(connection, call, request, must_serve, self.now);
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
+                // A reload at the same instant may have dropped it again.
+                let known = |name: &str| self.daemon.engine().and_then(|engine| engine.vip_of(name));
+                let vip = event.released().and_then(|name| known(name).or_else(|| self.vip(name).ok()));
+                self.gates.told(&event, vip);
                 // A change stands there already, as the call that made it.
                 if !matches!(*event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", &event.to_string());

@@ -4,6 +4,7 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
+use maglev_core::engine::FrontendView;
 use maglev_core::model::VipKey;
 
 use super::World;
@@ -18,8 +19,9 @@ impl World {
         differs(&mut unmet, "refused", facts.refused, &tally.refused);
         differs(&mut unmet, "flows-moved", facts.flows_moved, &self.traffic.moved);
         differs(&mut unmet, "packets-dropped", facts.packets_dropped, &self.traffic.dropped);
-        if let Some(wanted) = facts.in_sync {
-            let differences = self.differences();
+        for (fact, strict) in [(facts.in_sync, true), (facts.settled, false)] {
+            let Some(wanted) = fact else { continue };
+            let differences = self.differences(strict);
             match (wanted, differences.is_empty()) {
                 (true, false) => unmet.push(format!("not in sync: {}", differences.join("; "))),
                 (false, true) => unmet.push("in sync, which was not expected".into()),
@@ -63,11 +65,12 @@ impl World {
     }
 
     /// How VPP differs from what the engine wants; both sides are looked at directly, not through its picture.
-    fn differences(&self) -> Vec<String> {
+    fn differences(&self, strict: bool) -> Vec<String> {
         let Some(engine) = self.daemon.engine() else { return vec!["maglevd is not running".into()] };
         let view = engine.view();
         let mut differences = Vec::new();
-        for frontend in &view.frontends {
+        let says = |frontend: &&FrontendView| strict || frontend.out_of_sync.is_none();
+        for frontend in view.frontends.iter().filter(says) {
             let Some(held) = self.held(frontend.vip) else {
                 differences.push(format!("{} is not in VPP", frontend.name));
                 continue;
@@ -82,7 +85,8 @@ impl World {
             }
         }
         let conf = self.link.plugin().map(crate::vpp::LbPlugin::conf);
-        if self.config.lb().conf.is_some() && conf != self.config.lb().conf {
+        let is_said = !strict && view.frontends.iter().any(|frontend| frontend.out_of_sync.is_some());
+        if self.config.lb().conf.is_some() && conf != self.config.lb().conf && !is_said {
             differences.push("lb conf differs".into());
         }
         differences

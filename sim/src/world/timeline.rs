@@ -66,6 +66,7 @@ impl Timeline {
             Note::Foreign(write, retval) => {
                 self.line(at, "foreign", &format!("{write}: {}", answer(*retval)));
             }
+            Note::Emptied(write) => self.line(at, "EMPTIED", &write.to_string()),
             Note::Crashed(crash) => self.line(at, "CRASH", &crash.to_string()),
         }
     }

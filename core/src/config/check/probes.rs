@@ -23,7 +23,7 @@ pub(super) fn check<'d>(draft: &'d Draft, findings: &mut Findings) -> BTreeMap<&
     let one = |(name, check): &'d (String, DraftCheck)| {
         let path = format!("healthchecks.{}", PathName(name));
         let timing = timing(check, &path, findings);
-        let kind = kind(&check.kind, &path, findings);
+        let kind = kind(check, &path, findings);
         let (ipv4_source, ipv6_source) = sources(check, &path, findings);
         let target = Arc::new(Target { kind, ipv4_source, ipv6_source, netns: netns.cloned() });
         let checked = timing.map(|timing| Check { name: name.clone(), timing, target });
@@ -91,7 +91,8 @@ fn sources(check: &DraftCheck, path: &str, findings: &mut Findings) -> (Option<I
 }
 
 /// The kind with its status codes in the one order that makes equal checks equal.
-fn kind(kind: &CheckKind, path: &str, findings: &mut Findings) -> CheckKind {
+fn kind(check: &DraftCheck, path: &str, findings: &mut Findings) -> CheckKind {
+    let kind = &check.kind;
     if kind.port() == Some(0) {
         let word = kind.word();
         findings.problem(format!("{path}.port"), format!("type {word} needs a port from 1 to 65535"));
@@ -100,7 +101,7 @@ fn kind(kind: &CheckKind, path: &str, findings: &mut Findings) -> CheckKind {
         CheckKind::Icmp => CheckKind::Icmp,
         CheckKind::Tcp { port, tls } => CheckKind::Tcp { port: *port, tls: tls.clone() },
         CheckKind::Http { port, http, tls } => {
-            let http = self::http(http, &format!("{path}.http"), findings);
+            let http = self::http(http, &format!("{path}.{}", check.http_key), findings);
             CheckKind::Http { port: *port, http, tls: tls.clone() }
         }
     }

@@ -1,0 +1,42 @@
+# One line each. Needs a Rust toolchain, a C compiler and make; cargo does all other set-up.
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint docs deny bench snapshots real-vpp
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## watch maglevd work, without VPP, root or network; `make demo FOR=15s` ends by itself, SEED=7 repeats a run
+	$(CARGO) run --locked -- demo $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
+
+test: ## every test of every package, examples in the documentation included
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+check: fmt lint docs deny ## all that CI looks at besides the tests
+
+fmt: ## formatting
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings denied
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+docs: ## rustdoc with private items, warnings denied
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+deny: ## dependencies and licences: ours always, cargo-deny as well where it is installed
+	$(CARGO) test --locked --test it tidy::packages
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
+	else echo 'cargo-deny is not installed: its bans, licenses and sources were checked by tidy::packages only'; fi
+
+bench: ## speed and memory beside their goals; `make bench ONLY=engine` measures one group
+	$(CARGO) bench --locked --bench maglevd -- $(ONLY)
+
+snapshots: ## write snapshots anew; then read `git diff snapshots` as you would read code
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 $(CARGO) test --locked --test it
+	git --no-pager diff --stat -- snapshots
+
+real-vpp: ## the suite against a real VPP named by MAGLEV_VPP_BIN and MAGLEV_VPP_PLUGINS
+	@test -n "$$MAGLEV_VPP_BIN" || { echo 'set MAGLEV_VPP_BIN to the vpp binary (vppctl beside it)'; exit 1; }
+	@test -n "$$MAGLEV_VPP_PLUGINS" || { echo 'set MAGLEV_VPP_PLUGINS to the folder of lb_plugin.so'; exit 1; }
+	$(CARGO) test --locked --test it real_vpp -- --ignored --test-threads=1

@@ -1,0 +1,210 @@
+//! A VPP that is not one: the simulator's model of the lb plugin, speaking the real binary API on a Unix socket.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use maglev_core::Clock;
+use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Weight, Write};
+use maglev_sim::LbPlugin;
+use tokio::net::UnixListener;
+use tokio::select;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::clock::SystemClock;
+use crate::vpp::server::{Options, Plugin, serve};
+
+/// What `show_version` says.
+const VERSION: &str = "26.10-simulated";
+
+/// VIPs with their servers and weights, as far as they are in use.
+pub type Table = BTreeMap<VipKey, BTreeMap<IpAddr, Weight>>;
+
+/// Hears every executed write with VPP's answer.
+type Watcher = Box<dyn FnMut(&Write, &str) + Send>;
+
+/// One host's VPP: a process that can be killed and started, and what became of its last life.
+pub struct SimVpp {
+    path: PathBuf,
+    clock: SystemClock,
+    machine: Arc<Mutex<Machine>>,
+    running: Option<Running>,
+}
+
+struct Running {
+    listener: JoinHandle<()>,
+    cut: Arc<Notify>,
+}
+
+impl SimVpp {
+    /// Starts one that listens on `path`.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn start(
+        path: &Path,
+        clock: SystemClock,
+        watcher: impl FnMut(&Write, &str) + Send + 'static,
+    ) -> io::Result<Self> {
+        let machine = Machine {
+            plugin: LbPlugin::new(4_201, 1_790_000_000, clock.now()),
+            clock,
+            watcher: Box::new(watcher),
+            writes: Vec::new(),
+            crash: None,
+        };
+        let machine = Arc::new(Mutex::new(machine));
+        let mut vpp = Self { path: path.to_owned(), clock, machine, running: None };
+        vpp.listen()?;
+        Ok(vpp)
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        let listener = UnixListener::bind(&self.path)?;
+        let cut = Arc::new(Notify::new());
+        let listener = tokio::spawn(accept(listener, Arc::clone(&self.machine), Arc::clone(&cut)));
+        self.running = Some(Running { listener, cut });
+        Ok(())
+    }
+
+    /// Breaks all connections; the process lives on.
+    pub fn drop_links(&self) {
+        if let Some(running) = &self.running {
+            running.cut.notify_one();
+        }
+    }
+
+    /// Kills the process: its connections end, its socket and its tables are gone.
+    pub fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.listener.abort();
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    /// Starts a new process, with empty tables, where the last one was killed.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn revive(&mut self) -> io::Result<()> {
+        self.kill();
+        let mut machine = self.machine();
+        let (pid, boot_time) = (machine.plugin.pid() + 1, machine.plugin.boot_time() + 60);
+        machine.plugin = LbPlugin::new(pid, boot_time, self.clock.now());
+        drop(machine);
+        self.listen()
+    }
+
+    /// What it holds now.
+    pub fn table(&self) -> Table {
+        let machine = self.machine();
+        let mut table: Table = machine.plugin.vips().iter().map(|row| (row.vip, BTreeMap::new())).collect();
+        for row in machine.plugin.servers(None).iter().filter(|row| row.used) {
+            // Servers of a deleted VIP still show in dumps.
+            if let Some(servers) = table.get_mut(&row.vip) {
+                servers.insert(row.server, row.weight);
+            }
+        }
+        table
+    }
+
+    /// The global settings that it holds now.
+    pub fn conf(&self) -> LbConf {
+        self.machine().plugin.conf()
+    }
+
+    /// Every write that was executed since the first start, over all restarts.
+    pub fn writes(&self) -> Vec<Write> {
+        self.machine().writes.clone()
+    }
+
+    /// Changes it behind the daemon's back, as somebody with `vppctl` would. Returns VPP's answer.
+    ///
+    /// # Errors
+    /// A real VPP would have died of it.
+    pub fn meddle(&self, write: &Write) -> Result<i32, String> {
+        let now = self.clock.now();
+        self.machine().plugin.write(write, now).map_err(|crash| crash.to_string())
+    }
+
+    /// What a real VPP would have died of.
+    pub fn crash(&self) -> Option<String> {
+        self.machine().crash.clone()
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SimVpp {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>, cut: Arc<Notify>) {
+    // Dropped with this task, and then every connection ends, like those of a killed process.
+    let mut connections = JoinSet::new();
+    loop {
+        select! { biased;
+            () = cut.notified() => connections.shutdown().await,
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                connections.spawn(serve(stream, Arc::clone(&machine), Options::default()));
+            },
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// The process behind the socket.
+struct Machine {
+    plugin: LbPlugin,
+    clock: SystemClock,
+    watcher: Watcher,
+    writes: Vec<Write>,
+    crash: Option<String>,
+}
+
+impl Plugin for Machine {
+    fn write(&mut self, write: &Write) -> i32 {
+        let (retval, answer) = match self.plugin.write(write, self.clock.now()) {
+            Ok(0) => (0, String::new()),
+            Ok(retval) => (retval, format!("refused: {}", maglev_core::model::retval_name(retval))),
+            Err(crash) => {
+                self.crash = Some(crash.to_string());
+                (-1, crash.to_string())
+            }
+        };
+        self.writes.push(write.clone());
+        (self.watcher)(write, &answer);
+        retval
+    }
+
+    fn conf(&self) -> LbConf {
+        self.plugin.conf()
+    }
+
+    fn vips(&self) -> Vec<VipRow> {
+        self.plugin.vips()
+    }
+
+    fn servers(&self, like: Option<VipKey>) -> Vec<ServerRow> {
+        self.plugin.servers(like)
+    }
+
+    fn verbose(&self) -> String {
+        self.plugin.verbose()
+    }
+
+    fn pid(&self) -> u32 {
+        self.plugin.pid()
+    }
+
+    fn version(&self) -> String {
+        VERSION.to_owned()
+    }
+}
