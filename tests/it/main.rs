@@ -15,4 +15,5 @@ mod scenarios;
 mod seeds;
 mod support;
 mod tidy;
+mod vpp_stories;
 mod wire;

@@ -150,14 +150,19 @@ impl VppProcess {
     /// Every request that VPP received, in order: the message's name and its fields, as VPP decoded them. What VPP
     /// tells its own trace at start-up is left out, and so is the handshake, which VPP does not trace.
     pub fn api_trace(&self) -> Vec<String> {
+        let messages = self.api_messages();
+        messages.iter().map(describe).filter(|line| !line.starts_with("trace_plugin_msg_ids")).collect()
+    }
+
+    /// The same as VPP's own JSON, start-up included.
+    pub fn api_messages(&self) -> Vec<serde_json::Value> {
         let name = format!("{}-{}.json", self.prefix, COUNT.fetch_add(1, Ordering::Relaxed));
         let said = self.vppctl(&format!("api trace save-json {name}"));
         // VPP writes into its temp folder, whatever ours is.
         let path = Path::new("/tmp").join(name);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{said}: {err}"));
         std::fs::remove_file(&path).unwrap();
-        let messages: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-        messages.iter().map(describe).filter(|line| !line.starts_with("trace_plugin_msg_ids")).collect()
+        serde_json::from_str(&text).unwrap_or_else(|err| panic!("{said}: {err}"))
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
