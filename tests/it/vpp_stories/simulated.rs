@@ -1,19 +1,20 @@
 //! The simulated VPP: the simulator's plugin behind the server's side of the real API, on a real Unix socket.
 
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
 use maglev_core::Clock;
 use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
 use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
 use maglevd::vpp::server::{Options, Plugin, serve};
-use tokio::net::UnixListener;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::select;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet, block_in_place};
+use tokio::task::JoinSet;
 
 use super::folder::Folder;
 use super::vpp::{Received, Vpp};
@@ -28,7 +29,7 @@ pub struct Simulated {
 
 struct Listening {
     death: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Simulated {
@@ -55,10 +56,10 @@ impl Vpp for Simulated {
     }
 
     fn kill(&mut self) {
-        if let Some(Listening { death, task }) = self.listening.take() {
+        if let Some(Listening { death, thread }) = self.listening.take() {
             // A dead process answers nothing, so this must not return before its connections are gone.
             drop(death);
-            block_in_place(|| Handle::current().block_on(task)).unwrap();
+            thread.join().unwrap();
         }
     }
 
@@ -72,9 +73,15 @@ impl Vpp for Simulated {
         self.machine = Arc::new(Mutex::new(Machine::new(self.lives, self.clock)));
         let _ = std::fs::remove_file(self.api_socket());
         let listener = UnixListener::bind(self.api_socket()).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let (death, dies) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, Arc::clone(&self.machine), dies));
-        self.listening = Some(Listening { death, task });
+        let machine = Arc::clone(&self.machine);
+        // VPP serves all its clients in one thread, in the order in which they spoke.
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+            runtime.block_on(accept(listener, machine, dies));
+        });
+        self.listening = Some(Listening { death, thread });
     }
 
     fn edit(&self, write: &Write) {
@@ -101,13 +108,12 @@ impl Vpp for Simulated {
 
 impl Drop for Simulated {
     fn drop(&mut self) {
-        if let Some(listening) = self.listening.take() {
-            listening.task.abort();
-        }
+        self.kill();
     }
 }
 
 async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>, mut dies: oneshot::Receiver<()>) {
+    let listener = tokio::net::UnixListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
     loop {
         select! {

@@ -76,6 +76,9 @@ impl<V: Vpp> Stage<V> {
     /// A new daemon in place of the old one, on the same VPP, which is not told.
     pub async fn restart_daemon(&mut self, yaml: &str) {
         assert_well(&self.daemon.stop().await);
+        // What the relay still carries would reach a real VPP at once, or never.
+        self.relay.cut();
+        self.relay.mend();
         self.daemon = Daemon::start(yaml, self.relay.socket(), self.vpp.stats_socket());
     }
 

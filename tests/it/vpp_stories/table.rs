@@ -11,6 +11,7 @@ use maglev_core::config::Config;
 use maglev_core::model::{Encap, LbConf, Read, Reply, VipKey, Weight};
 use maglevd::vpp::UnixConnector;
 
+use super::until::within;
 use crate::support::vpp_talk::Talk;
 
 /// For one look at VPP.
@@ -50,20 +51,16 @@ pub struct Observer(Option<Talk>);
 
 impl Observer {
     /// What VPP shows; nothing if it cannot be reached, or changes meanwhile.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a VPP that hangs answers nothing, and this must end all the same"
-    )]
     pub async fn look(&mut self, api: PathBuf) -> Option<Held> {
         let mut talk = match self.0.take() {
             Some(talk) => talk,
             None => {
                 let mut talk = Talk::start(UnixConnector { api, stats: None });
-                tokio::time::timeout(PATIENCE, talk.connect()).await.ok()?.ok()?;
+                within(PATIENCE, talk.connect()).await?.ok()?;
                 talk
             }
         };
-        let held = tokio::time::timeout(PATIENCE, Held::ask(&mut talk)).await.ok()?;
+        let held = within(PATIENCE, Held::ask(&mut talk)).await?;
         self.0 = Some(talk);
         held
     }
