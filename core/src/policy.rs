@@ -91,6 +91,20 @@ pub fn servers(entries: &[Entry], flush_on_down: bool) -> Vec<Server> {
 
 /// One address, however many entries name it. A paused or disabled entry rules the address.
 fn merge(entries: &[&Entry], active: Option<u16>, flush_on_down: bool) -> Server {
+    // By far the most entries are alone on their address, up, and in the active pool.
+    if let [entry] = entries
+        && entry.state == State::Up
+        && active == Some(entry.pool)
+    {
+        let keeps_flows = !entry.weight.is_positive();
+        return Server {
+            address: entry.server,
+            weight: entry.weight,
+            wish: Wish::Keep,
+            keeps_flows,
+            is_dead: false,
+        };
+    }
     let ruled = |state: State| entries.iter().any(|entry| entry.state == state);
     let address = entries[0].server;
     if ruled(State::Disabled) {
