@@ -17,6 +17,7 @@ pub mod frame;
 mod handshake;
 pub mod lb;
 pub mod messages;
+mod parting;
 pub mod server;
 mod session;
 pub mod stats;

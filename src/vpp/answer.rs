@@ -24,6 +24,11 @@ pub enum Answer {
         /// The message table: id, and name with CRC (cut at 63 bytes).
         messages: Vec<(u16, String)>,
     },
+    /// `sockclnt_delete_reply`.
+    SockclntDeleteReply {
+        /// 1 is success: VPP closes the connection.
+        response: i32,
+    },
     /// `control_ping_reply`.
     ControlPingReply {
         /// Return code.
@@ -87,6 +92,7 @@ impl Answer {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::SockclntCreateReply { .. } => Kind::SockclntCreateReply,
+            Self::SockclntDeleteReply { .. } => Kind::SockclntDeleteReply,
             Self::ControlPingReply { .. } => Kind::ControlPingReply,
             Self::ShowVersionReply { .. } => Kind::ShowVersionReply,
             Self::CliInbandReply { .. } => Kind::CliInbandReply,
@@ -108,6 +114,7 @@ impl Answer {
         w.u32(context);
         match self {
             Self::SockclntCreateReply { .. } => &mut w,
+            Self::SockclntDeleteReply { response } => w.i32(*response),
             Self::ControlPingReply { retval, client_index, pid } => {
                 w.i32(*retval).u32(*client_index).u32(*pid)
             }
@@ -160,6 +167,7 @@ impl Answer {
                 index: r.u32("index")?,
                 messages: read_table(r)?,
             },
+            Kind::SockclntDeleteReply => Self::SockclntDeleteReply { response: r.i32("response")? },
             Kind::ControlPingReply => Self::ControlPingReply {
                 retval: r.i32("retval")?,
                 client_index: r.u32("client_index")?,
@@ -184,6 +192,7 @@ impl Answer {
             Kind::LbVipDetails => read_vip_details(r)?,
             Kind::LbAsV2Details => read_as_details(r)?,
             Kind::SockclntCreate
+            | Kind::SockclntDelete
             | Kind::ControlPing
             | Kind::ShowVersion
             | Kind::CliInband

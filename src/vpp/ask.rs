@@ -18,6 +18,11 @@ pub enum Ask {
         /// How VPP lists us in `show api clients`; at most 63 bytes.
         name: String,
     },
+    /// `sockclnt_delete`.
+    SockclntDelete {
+        /// The client index once more.
+        index: u32,
+    },
     /// `control_ping`.
     ControlPing,
     /// `show_version`.
@@ -151,6 +156,7 @@ impl Ask {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::SockclntCreate { .. } => Kind::SockclntCreate,
+            Self::SockclntDelete { .. } => Kind::SockclntDelete,
             Self::ControlPing => Kind::ControlPing,
             Self::ShowVersion => Kind::ShowVersion,
             Self::CliInband { .. } => Kind::CliInband,
@@ -174,6 +180,7 @@ impl Ask {
         w.u32(prefix.context);
         match self {
             Self::SockclntCreate { name } => w.string(name, 64),
+            Self::SockclntDelete { index } => w.u32(*index),
             Self::ControlPing | Self::ShowVersion | Self::LbConfGet => &mut w,
             Self::CliInband { command } => w.long_string(command),
             Self::LbConf(conf) => w.conf(conf),
@@ -209,6 +216,7 @@ impl Ask {
     fn decode_body(kind: Kind, id: u16, r: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match kind {
             Kind::SockclntCreate => Self::SockclntCreate { name: r.string("name", 64)? },
+            Kind::SockclntDelete => Self::SockclntDelete { index: r.u32("index")? },
             Kind::ControlPing => Self::ControlPing,
             Kind::ShowVersion => Self::ShowVersion,
             Kind::CliInband => Self::CliInband { command: r.long_string("cmd")? },
@@ -240,6 +248,7 @@ impl Ask {
                 port: r.u16("port")?,
             }),
             Kind::SockclntCreateReply
+            | Kind::SockclntDeleteReply
             | Kind::ControlPingReply
             | Kind::ShowVersionReply
             | Kind::CliInbandReply

@@ -17,7 +17,7 @@ use tokio::select;
 use tokio::sync::mpsc;
 
 use crate::vpp::error::VppError;
-use crate::vpp::handshake::establish;
+use crate::vpp::handshake::{reach, shake};
 use crate::vpp::session::talk;
 
 /// What the engine wants from us.
@@ -200,17 +200,35 @@ async fn hold<C: Connector>(
     contexts: &mut Contexts,
     counters: &Counters,
 ) -> Ending {
-    let attempt = select! { biased;
+    let reached = select! { biased;
         ending = post.ended() => return ending,
-        attempt = establish(connector, contexts, counters) => attempt,
+        reached = reach(connector) => reached,
     };
-    let (link, vpp) = match attempt {
-        Ok(established) => established,
+    let mut hand = match reached {
+        Ok(hand) => hand,
         Err(err) => return post.say_disconnected(&err).await,
     };
-    let connected = Input::VppConnected { connection: post.connection, vpp };
+    let shaken = select! { biased;
+        ending = post.ended() => Err(Ok(ending)),
+        shaken = shake(connector, &mut hand, contexts, counters) => shaken.map_err(Err),
+    };
+    let found = match shaken {
+        Ok(found) => found,
+        Err(Ok(ending)) => {
+            hand.part(contexts).await;
+            return ending;
+        }
+        Err(Err(err)) => {
+            if !err.is_end_of_stream() {
+                hand.part(contexts).await;
+            }
+            return post.say_disconnected(&err).await;
+        }
+    };
+    let connected = Input::VppConnected { connection: post.connection, vpp: found.vpp.clone() };
     if let Some(ending) = post.say(connected).await {
+        hand.part(contexts).await;
         return ending;
     }
-    talk(link, post, contexts, counters).await
+    talk(hand.into_link(found), post, contexts, counters).await
 }

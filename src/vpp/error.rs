@@ -90,6 +90,13 @@ pub enum VppError {
     Incompatible(Incompatible),
 }
 
+impl VppError {
+    /// Whether nobody is left at the other end to say goodbye to.
+    pub(crate) const fn is_end_of_stream(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Closed | Self::ClosedInHandshake | Self::Broken(_))
+    }
+}
+
 impl fmt::Display for VppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,7 +9,8 @@ use crate::vpp::client::{Connector, Contexts, Counters};
 use crate::vpp::error::VppError;
 use crate::vpp::frame::{Decoder, OUR_MARK, put_frame};
 use crate::vpp::messages::Kind;
-use crate::vpp::table::Table;
+use crate::vpp::parting::Goodbye;
+use crate::vpp::table::{Table, listed_id};
 
 /// How VPP lists us in `show api clients`.
 const CLIENT_NAME: &str = "maglevd";
@@ -25,17 +26,23 @@ pub(crate) struct Link<S> {
     pub(crate) decoder: Decoder,
     pub(crate) table: Table,
     pub(crate) client_index: u32,
+    pub(crate) goodbye: Option<Goodbye>,
 }
 
-/// Connects and shakes hands.
-pub(crate) async fn establish<C: Connector>(
+/// Connects.
+pub(crate) async fn reach<C: Connector>(connector: &mut C) -> Result<Hand<C::Stream>, VppError> {
+    let stream = connector.connect().await.map_err(VppError::Unreachable)?;
+    Ok(Hand { stream, decoder: Decoder::new(), goodbye: None, is_mid_write: false })
+}
+
+/// Shakes hands. Whoever drops this half-way has still the hand, to part with.
+pub(crate) async fn shake<C: Connector>(
     connector: &mut C,
+    hand: &mut Hand<C::Stream>,
     contexts: &mut Contexts,
     counters: &Counters,
-) -> Result<(Link<C::Stream>, VppProcess), VppError> {
-    let stream = connector.connect().await.map_err(VppError::Unreachable)?;
-    let mut hand = Hand { stream, decoder: Decoder::new(), counters };
-
+) -> Result<Found, VppError> {
+    let mut hand = Shaking { hand, counters };
     let context = contexts.fresh();
     let hello = Ask::SockclntCreate { name: CLIENT_NAME.to_owned() };
     hand.send(&[hello.encode(15, Prefix { client_index: 0, context })]).await?;
@@ -47,26 +54,58 @@ pub(crate) async fn establish<C: Connector>(
     hand.send(&[ask(Ask::ShowVersion, version), ask(Ask::ControlPing, ping)]).await?;
     let version = hand.version(&table, version).await?;
     let pid = hand.pid(&table, ping).await?;
-    let Hand { stream, decoder, .. } = hand;
     let boot_time = connector.boot_time().await;
-    Ok((Link { stream, decoder, table, client_index }, VppProcess { version, pid, boot_time }))
+    Ok(Found { client_index, table, vpp: VppProcess { version, pid, boot_time } })
 }
 
-/// A stream during the handshake, when one question follows the other.
-struct Hand<'a, S> {
+/// What the handshake found out.
+pub(crate) struct Found {
+    client_index: u32,
+    table: Table,
+    pub(crate) vpp: VppProcess,
+}
+
+/// A stream before and during the handshake.
+pub(crate) struct Hand<S> {
     stream: S,
     decoder: Decoder,
+    goodbye: Option<Goodbye>,
+    /// Part of a frame may have gone out, so nothing can follow.
+    is_mid_write: bool,
+}
+
+impl<S: AsyncWrite + Unpin> Hand<S> {
+    /// The link that the handshake has made of it.
+    pub(crate) fn into_link(self, found: Found) -> Link<S> {
+        let Self { stream, decoder, goodbye, .. } = self;
+        let Found { client_index, table, .. } = found;
+        Link { stream, decoder, table, client_index, goodbye }
+    }
+
+    /// Ends it. Before the message table has come there is nothing that VPP would understand.
+    pub(crate) async fn part(mut self, contexts: &mut Contexts) {
+        if let Some(goodbye) = self.goodbye.filter(|_| !self.is_mid_write) {
+            goodbye.say(&mut self.stream, &[], contexts.fresh()).await;
+        }
+    }
+}
+
+/// The handshake, in which one question follows the other.
+struct Shaking<'a, S> {
+    hand: &'a mut Hand<S>,
     counters: &'a Counters,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Hand<'_, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Shaking<'_, S> {
     async fn send(&mut self, payloads: &[Vec<u8>]) -> Result<(), VppError> {
         let mut bytes = Vec::new();
         for payload in payloads {
             put_frame(&mut bytes, OUR_MARK, payload);
         }
-        self.stream.write_all(&bytes).await.map_err(VppError::Broken)?;
-        self.stream.flush().await.map_err(VppError::Broken)
+        self.hand.is_mid_write = true;
+        self.hand.stream.write_all(&bytes).await.map_err(VppError::Broken)?;
+        self.hand.is_mid_write = false;
+        self.hand.stream.flush().await.map_err(VppError::Broken)
     }
 
     async fn table(&mut self, context: u32) -> Result<(u32, Table), VppError> {
@@ -78,6 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hand<'_, S> {
         if response != 0 {
             return Err(VppError::Unwelcome { response });
         }
+        let id = listed_id(Kind::SockclntDelete, &messages);
+        self.hand.goodbye = id.map(|id| Goodbye { id, client_index: index });
         Ok((index, Table::resolve(&messages)?))
     }
 
@@ -106,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hand<'_, S> {
     ) -> Result<Answer, VppError> {
         let mut chunk = vec![0; READ_CHUNK];
         loop {
-            while let Some(payload) = self.decoder.next_payload()? {
+            while let Some(payload) = self.hand.decoder.next_payload()? {
                 match payload.first_chunk::<2>().and_then(|id| meaning(u16::from_be_bytes(*id))) {
                     Some(kind) if kind == wanted => {
                         let (theirs, answer) = Answer::decode(kind, payload)?;
@@ -119,11 +160,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hand<'_, S> {
                     None => Counters::count(&self.counters.unknown_message),
                 }
             }
-            let read = self.stream.read(&mut chunk).await.map_err(VppError::Broken)?;
+            let read = self.hand.stream.read(&mut chunk).await.map_err(VppError::Broken)?;
             if read == 0 {
                 return Err(VppError::ClosedInHandshake);
             }
-            self.decoder.feed(chunk.get(..read).unwrap_or_default());
+            self.hand.decoder.feed(chunk.get(..read).unwrap_or_default());
         }
     }
 }

@@ -91,6 +91,7 @@ pub fn write_of(ask: &Ask) -> Option<Write> {
         }
         Ask::LbFlushVip { vip } => Some(Write::FlushVip { vip: *vip }),
         Ask::SockclntCreate { .. }
+        | Ask::SockclntDelete { .. }
         | Ask::ControlPing
         | Ask::ShowVersion
         | Ask::CliInband { .. }

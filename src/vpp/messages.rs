@@ -10,6 +10,10 @@ pub enum Kind {
     SockclntCreate,
     /// Carries the message table; its id is 16 everywhere.
     SockclntCreateReply,
+    /// Says goodbye. VPP works without it, and so do we.
+    SockclntDelete,
+    /// Says that VPP closes the connection.
+    SockclntDeleteReply,
     /// Asks for nothing, and ends a dump.
     ControlPing,
     /// Carries VPP's pid.
@@ -58,9 +62,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::SockclntCreate,
         Self::SockclntCreateReply,
+        Self::SockclntDelete,
+        Self::SockclntDeleteReply,
         Self::ControlPing,
         Self::ControlPingReply,
         Self::ShowVersion,
@@ -90,6 +96,8 @@ impl Kind {
         match self {
             Self::SockclntCreate => ("sockclnt_create", "455fb9c4"),
             Self::SockclntCreateReply => ("sockclnt_create_reply", "35166268"),
+            Self::SockclntDelete => ("sockclnt_delete", "8ac76db6"),
+            Self::SockclntDeleteReply => ("sockclnt_delete_reply", "8f38b1ee"),
             Self::ControlPing => ("control_ping", "51077d14"),
             Self::ControlPingReply => ("control_ping_reply", "f6b0b8ca"),
             Self::ShowVersion => ("show_version", "51077d14"),
@@ -146,6 +154,11 @@ impl Kind {
         self.name().starts_with("lb_")
     }
 
+    /// Whether a VPP without it cannot be worked with.
+    pub const fn is_needed(self) -> bool {
+        !matches!(self, Self::SockclntDelete | Self::SockclntDeleteReply)
+    }
+
     /// Whether VPP says it, rather than a client.
     pub fn is_answer(self) -> bool {
         self.name().ends_with("_reply") || self.name().ends_with("_details")
@@ -155,6 +168,7 @@ impl Kind {
     pub const fn answered_by(self) -> Option<Self> {
         match self {
             Self::SockclntCreate => Some(Self::SockclntCreateReply),
+            Self::SockclntDelete => Some(Self::SockclntDeleteReply),
             Self::ControlPing => Some(Self::ControlPingReply),
             Self::ShowVersion => Some(Self::ShowVersionReply),
             Self::CliInband => Some(Self::CliInbandReply),
@@ -167,6 +181,7 @@ impl Kind {
             Self::LbVipDump => Some(Self::LbVipDetails),
             Self::LbAsV2Dump => Some(Self::LbAsV2Details),
             Self::SockclntCreateReply
+            | Self::SockclntDeleteReply
             | Self::ControlPingReply
             | Self::ShowVersionReply
             | Self::CliInbandReply

@@ -67,6 +67,7 @@ where
         plugin: &plugin,
         client_index: 1 << 31 | options.client_slot,
         greeted: false,
+        left: false,
         offer: options.offer,
     };
     let mut mouth = Mouth::new(options.mischief);
@@ -82,8 +83,17 @@ where
             for answer in ear.answers(payload) {
                 mouth.say(&answer);
             }
+            if ear.left {
+                break;
+            }
         }
-        mouth.speak(&mut stream).await?;
+        let spoken = mouth.speak(&mut stream).await;
+        if ear.left {
+            // The client need not wait for the answer.
+            let _ = stream.shutdown().await;
+            return Ok(());
+        }
+        spoken?;
         if mouth.is_shut() {
             return stream.shutdown().await;
         }
@@ -95,6 +105,7 @@ struct Ear<'a, P: ?Sized> {
     plugin: &'a Mutex<P>,
     client_index: u32,
     greeted: bool,
+    left: bool,
     offer: Offer,
 }
 
@@ -119,7 +130,7 @@ impl<P: Plugin + ?Sized> Ear<'_, P> {
         answers.map(|answer| answer.encode(self.offer.id(answer.kind()), prefix.context)).collect()
     }
 
-    fn carry_out(&self, ask: &Ask) -> Vec<Answer> {
+    fn carry_out(&mut self, ask: &Ask) -> Vec<Answer> {
         // A plugin that panicked in another connection has said so already; this one may still be read.
         let mut plugin = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(write) = lb::write_of(ask) {
@@ -132,6 +143,11 @@ impl<P: Plugin + ?Sized> Ear<'_, P> {
                 index: self.client_index,
                 messages: self.offer.listed(),
             }],
+            Ask::SockclntDelete { index } => {
+                // VPP deletes whichever client the index names; ours is the only one here.
+                self.left = *index == self.client_index;
+                vec![Answer::SockclntDeleteReply { response: if self.left { 1 } else { -1 } }]
+            }
             Ask::ControlPing => vec![Answer::ControlPingReply {
                 retval: 0,
                 client_index: self.client_index,

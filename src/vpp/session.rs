@@ -16,6 +16,7 @@ use crate::vpp::error::VppError;
 use crate::vpp::frame::{Decoder, OUR_MARK, put_frame};
 use crate::vpp::handshake::{Link, READ_CHUNK};
 use crate::vpp::lb;
+use crate::vpp::parting::rest_of_frame;
 use crate::vpp::table::Table;
 use crate::vpp::waiting::{Open, Progress};
 
@@ -47,7 +48,15 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         out: Outgoing::default(),
         unsaid: VecDeque::new(),
     };
-    let lost = match session.serve(&mut wires, post).await {
+    let served = session.serve(&mut wires, post).await;
+    let is_open = !served.as_ref().is_err_and(VppError::is_end_of_stream);
+    if let Some(goodbye) = link.goodbye.filter(|_| is_open) {
+        // The calls behind the frame in which we are now are dropped.
+        goodbye.say(&mut wires.writer, session.out.rest_of_frame(), session.contexts.fresh()).await;
+    }
+    // VPP need not wait until the engine has heard it.
+    drop(wires);
+    let lost = match served {
         Ok(ending) => return ending,
         Err(lost) => lost,
     };
@@ -84,6 +93,10 @@ impl Outgoing {
 
     fn rest(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()
+    }
+
+    fn rest_of_frame(&self) -> &[u8] {
+        rest_of_frame(&self.bytes, self.written)
     }
 
     fn has_work(&self) -> bool {

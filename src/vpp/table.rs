@@ -16,10 +16,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// Resolves every message that we need from what `sockclnt_create_reply` lists as (id, name and CRC).
+    /// Resolves every message that we use from what `sockclnt_create_reply` lists as (id, name and CRC).
     ///
     /// # Errors
-    /// When something is missing, or has another definition than the one we know.
+    /// When something that we need is missing, or has another definition than the one we know.
     pub fn resolve(listed: &[(u16, String)]) -> Result<Self, Incompatible> {
         let by_key: BTreeMap<&str, u16> = listed.iter().map(|(id, key)| (key.as_str(), *id)).collect();
         let mut ids = BTreeMap::new();
@@ -29,7 +29,8 @@ impl Table {
                 Some(id) => {
                     ids.insert(kind, id);
                 }
-                None => absent.push(kind),
+                None if kind.is_needed() => absent.push(kind),
+                None => (),
             }
         }
         if !absent.is_empty() {
@@ -40,15 +41,21 @@ impl Table {
         Ok(Self { ids, answers })
     }
 
-    /// The id of a message.
+    /// The id of a message that we need.
     pub fn id(&self, kind: Kind) -> u16 {
-        *self.ids.get(&kind).expect("`resolve` fills in every kind or fails")
+        *self.ids.get(&kind).expect("`resolve` fills in every kind that we need or fails")
     }
 
     /// What an id from VPP means, if it is an answer that we know.
     pub fn answer(&self, id: u16) -> Option<Kind> {
         self.answers.get(&id).copied()
     }
+}
+
+/// The id of one message in what VPP lists, which need not be a VPP that can be worked with.
+pub(crate) fn listed_id(kind: Kind, listed: &[(u16, String)]) -> Option<u16> {
+    let wanted = kind.key();
+    listed.iter().find(|(_, key)| *key == wanted).map(|(id, _)| *id)
 }
 
 /// Why this VPP cannot be worked with.

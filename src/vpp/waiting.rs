@@ -93,6 +93,7 @@ impl Open {
             Answer::LbConfGetReply { retval, .. }
             | Answer::CliInbandReply { retval, .. }
             | Answer::ShowVersionReply { retval, .. }
+            | Answer::SockclntDeleteReply { response: retval }
             | Answer::SockclntCreateReply { response: retval, .. } => {
                 Ok(Progress::Finished(Reply::Refused(retval)))
             }

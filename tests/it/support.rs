@@ -6,6 +6,7 @@ pub mod backends;
 pub mod binary;
 pub mod pki;
 pub mod site;
+pub mod until;
 pub mod vpp_process;
 pub mod vpp_talk;
 pub mod vpp_toy;

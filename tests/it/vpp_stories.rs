@@ -25,7 +25,6 @@ mod script;
 mod simulated;
 mod stage;
 mod table;
-mod until;
 mod verbose;
 mod vpp;
 

@@ -3,6 +3,7 @@
 mod compat;
 mod connection;
 mod golden;
+mod goodbye;
 mod hazards;
 mod mischief;
 mod random;

@@ -80,6 +80,8 @@ impl Offer {
         match kind {
             Kind::SockclntCreate => 15,
             Kind::SockclntCreateReply => 16,
+            Kind::SockclntDelete => 17,
+            Kind::SockclntDeleteReply => 18,
             Kind::ControlPing => 23,
             Kind::ControlPingReply => 24,
             Kind::ShowVersion

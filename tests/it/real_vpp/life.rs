@@ -1,9 +1,18 @@
 //! Births and deaths of the real VPP, as the client tells them.
 
+use std::time::Duration;
+
 use maglev_core::input::Disconnect;
 use maglev_core::model::{Read, Reply};
 use maglevd::vpp::UnixConnector;
+use maglevd::vpp::answer::Answer;
+use maglevd::vpp::ask::{Ask, Prefix};
+use maglevd::vpp::frame::{Decoder, OUR_MARK, put_frame};
+use maglevd::vpp::messages::Kind;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
+use crate::support::until::within;
 use crate::support::vpp_process::{Settings, VppProcess};
 use crate::support::vpp_talk::Talk;
 
@@ -91,4 +100,73 @@ async fn clients_do_not_hear_each_other() {
         assert_eq!(two.call(Read::Vips).await, Reply::Vips(vec![]));
     }
     assert_eq!(one.counters.dropped() + two.counters.dropped(), 0);
+}
+
+/// Some other client, which asks for more than its socket holds and reads it when VPP has already said it all.
+struct LateReader {
+    stream: UnixStream,
+    decoder: Decoder,
+}
+
+impl LateReader {
+    const QUESTIONS: u32 = 40;
+
+    async fn start(vpp: &VppProcess) -> Self {
+        let stream = UnixStream::connect(vpp.api_socket()).await.unwrap();
+        let mut reader = Self { stream, decoder: Decoder::new() };
+        let hello = Ask::SockclntCreate { name: "late".to_owned() };
+        reader.send(&[hello.encode(15, Prefix { client_index: 0, context: 1 })]).await;
+        let (_, welcome) = Answer::decode(Kind::SockclntCreateReply, &reader.receive().await).unwrap();
+        let Answer::SockclntCreateReply { index: client_index, messages, .. } = welcome else { panic!() };
+        let (id, _) = messages.iter().find(|(_, key)| *key == Kind::CliInband.key()).unwrap();
+        let question = Ask::CliInband { command: "show api message-table".to_owned() };
+        let questions = (0..Self::QUESTIONS).map(|nth| {
+            let prefix = Prefix { client_index, context: 100 + nth };
+            question.encode(*id, prefix)
+        });
+        reader.send(&questions.collect::<Vec<_>>()).await;
+        reader
+    }
+
+    async fn send(&mut self, payloads: &[Vec<u8>]) {
+        let mut bytes = Vec::new();
+        payloads.iter().for_each(|payload| put_frame(&mut bytes, OUR_MARK, payload));
+        self.stream.write_all(&bytes).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(payload) = self.decoder.next_payload().unwrap() {
+                return payload.to_vec();
+            }
+            let mut chunk = vec![0; 4096];
+            let read = self.stream.read(&mut chunk).await.unwrap();
+            self.decoder.feed(&chunk[..read]);
+        }
+    }
+}
+
+/// VPP overlooks the end of a stream after a send that did not fit, and 16 overlooked ends stop it (`docs/vpp.md`). We
+/// say goodbye, so it answers however often we come and go.
+#[tokio::test]
+#[ignore = "needs MAGLEV_VPP_BIN"]
+async fn coming_and_going_does_not_stop_vpp() {
+    let vpp = VppProcess::start_with(Settings { api_trace: false, ..Settings::default() });
+    let story = async {
+        let mut one = Talk::connected(connector(&vpp)).await;
+        let mut late = LateReader::start(&vpp).await;
+        // VPP answers in order: by now it has said what did not fit.
+        assert_eq!(one.call(Read::Ping).await, Reply::Done);
+        for _ in 0..LateReader::QUESTIONS {
+            late.receive().await;
+        }
+        let mut two = Talk::start(connector(&vpp));
+        for _ in 0..40 {
+            two.connect().await.unwrap();
+            two.disconnect().await;
+        }
+        one.call(Read::Ping).await
+    };
+    let reply = within(Duration::from_secs(30), story).await;
+    assert_eq!(reply, Some(Reply::Done), "VPP stands still");
 }

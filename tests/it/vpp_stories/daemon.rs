@@ -15,7 +15,7 @@ use maglevd::service::Service;
 use maglevd::vpp::UnixConnector;
 use tokio::task::JoinHandle;
 
-use super::until::until;
+use crate::support::until::until;
 
 pub struct Daemon {
     handle: Handle,

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::stage::Stage;
-use super::until::until;
 use super::vpp::Vpp;
+use crate::support::until::until;
 
 const FRONTENDS: usize = 100;
 const BACKENDS: usize = 20;

@@ -4,8 +4,8 @@ use maglev_core::Command;
 use maglev_core::model::Weight;
 
 use super::stage::{Stage, lines};
-use super::until::until;
 use super::vpp::Vpp;
+use crate::support::until::until;
 
 const FILE: &str = "
 maglev:

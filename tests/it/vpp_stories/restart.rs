@@ -5,8 +5,8 @@ use maglev_core::model::Protocol;
 
 use super::farm::Farm;
 use super::stage::{Stage, vip};
-use super::until::until;
 use super::vpp::Vpp;
+use crate::support::until::until;
 
 /// Host 3 is dead, for ever.
 fn file(farm: &Farm) -> String {

@@ -6,9 +6,9 @@ use maglev_core::warmup::Phase;
 use super::daemon::Daemon;
 use super::relay::Relay;
 use super::table::{Held, Observer, Table};
-use super::until::until;
 use super::verbose;
 use super::vpp::Vpp;
+use crate::support::until::until;
 
 pub struct Stage<V: Vpp> {
     pub daemon: Daemon,

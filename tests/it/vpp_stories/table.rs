@@ -11,7 +11,7 @@ use maglev_core::config::Config;
 use maglev_core::model::{Encap, LbConf, Read, Reply, VipKey, Weight};
 use maglevd::vpp::UnixConnector;
 
-use super::until::within;
+use crate::support::until::within;
 use crate::support::vpp_talk::Talk;
 
 /// For one look at VPP.

@@ -65,6 +65,7 @@ fn asks() -> Vec<(&'static str, u16, Ask)> {
         ("lb_as_v2_dump", 0x1115, Ask::LbAsV2Dump(AsFilter::ALL)),
         ("lb_vip_dump", 0x1116, Ask::LbVipDump),
         ("cli_inband", 0x1117, Ask::CliInband { command: "show lb vips verbose".to_owned() }),
+        ("sockclnt_delete", 17, Ask::SockclntDelete { index: 0x8000_0001 }),
     ]
 }
 
@@ -85,6 +86,7 @@ fn answers() -> Vec<(&'static str, u16, u32, Answer)> {
         ("lb_as_v2_details", 0x6e, 0x105, Answer::LbAsV2Details { row: as_row, in_use_since: 0 }),
         ("control_ping_reply", 24, 0x104, pong),
         ("lb_conf_get_reply", 0x5c, 0x109, Answer::LbConfGetReply { retval: 0, conf: conf() }),
+        ("sockclnt_delete_reply", 18, 0x10a, Answer::SockclntDeleteReply { response: 1 }),
     ]
 }
 

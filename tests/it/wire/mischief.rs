@@ -3,7 +3,8 @@
 //! Frames are counted from 1; the handshake takes the first three, so the first call is answered by frame 4.
 
 use maglev_core::model::{Encap, Prefix, Protocol, Read, Reply, VipKey, Weight, Write};
-use maglevd::vpp::server::{Mischief, Options};
+use maglevd::vpp::messages::Kind;
+use maglevd::vpp::server::{Mischief, Offer, Options};
 
 use crate::support::vpp_talk::Talk;
 use crate::support::vpp_toy::ToyConnector;
@@ -88,8 +89,9 @@ async fn a_lost_reply_holds_up_nobody() {
 /// The context is known, but the message is not the one that answers it.
 #[tokio::test]
 async fn a_foreign_answer_does_not_end_a_call() {
-    // Frame 4 would be the pong; its id becomes that of show_version_reply.
-    let mut talk = facing([Mischief::Overwrite { frame: 4, at: 0, with: vec![0, 94] }]).await;
+    // Frame 4 would be the pong.
+    let with = Offer::current().id(Kind::ShowVersionReply).to_be_bytes().to_vec();
+    let mut talk = facing([Mischief::Overwrite { frame: 4, at: 0, with }]).await;
     talk.order(Read::Ping).await;
     assert!(matches!(talk.call(Read::Conf).await, Reply::Conf(_)));
     assert_eq!(talk.counters.dropped(), 1);
@@ -127,7 +129,7 @@ async fn a_table_that_promises_too_much_is_no_connection() {
     let count = Mischief::Overwrite { frame: 1, at: 18, with: vec![0xff, 0xff] };
     let options = Options { mischief: vec![count], ..Options::default() };
     let why = Talk::start(ToyConnector::with(options)).connect().await.unwrap_err();
-    insta::assert_snapshot!(why, @"VPP's sockclnt_create_reply is malformed: field message_table.index at byte 2000 needs 2 bytes, 0 are left");
+    insta::assert_snapshot!(why, @"VPP's sockclnt_create_reply is malformed: field message_table.index at byte 2132 needs 2 bytes, 0 are left");
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ fn ask(kind: Kind, rng: &mut ChaCha8Rng) -> Option<Ask> {
         return Some(Ask::SockclntCreate { name: text(rng, 63) });
     }
     Some(match kind.name() {
+        "sockclnt_delete" => Ask::SockclntDelete { index: rng.random() },
         "control_ping" => Ask::ControlPing,
         "show_version" => Ask::ShowVersion,
         "cli_inband" => Ask::CliInband { command: text(rng, 3000) },
@@ -80,6 +81,7 @@ fn answer(kind: Kind, rng: &mut ChaCha8Rng) -> Option<Answer> {
             index: rng.random(),
             messages: (0..rng.random_range(0..40)).map(|_| (rng.random(), text(rng, 63))).collect(),
         },
+        "sockclnt_delete_reply" => Answer::SockclntDeleteReply { response: retval },
         "control_ping_reply" => {
             Answer::ControlPingReply { retval, client_index: rng.random(), pid: rng.random() }
         }

@@ -129,3 +129,17 @@ async fn the_filter_of_a_dump_is_read_as_vpp_reads_it() {
     raw.send(Ask::LbAsV2Dump(AsFilter { port: 80, ..AsFilter::one(vip) }), INDEX, 6).await;
     raw.expect_silence().await;
 }
+
+/// A client that says goodbye is answered and closed; what it said behind that is not carried out.
+#[tokio::test]
+async fn a_goodbye_is_answered_and_closes() {
+    let mut raw = Raw::greeted().await;
+    raw.send(Ask::SockclntDelete { index: INDEX + 1 }, INDEX, 2).await;
+    let failed = Answer::SockclntDeleteReply { response: -1 };
+    assert_eq!(raw.receive(Kind::SockclntDeleteReply).await, (2, failed));
+    raw.expect_silence().await;
+    raw.send(Ask::SockclntDelete { index: INDEX }, INDEX, 3).await;
+    let gone = Answer::SockclntDeleteReply { response: 1 };
+    assert_eq!(raw.receive(Kind::SockclntDeleteReply).await, (3, gone));
+    assert_eq!(raw.stream.read(&mut [0; 64]).await.unwrap(), 0);
+}
