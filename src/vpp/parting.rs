@@ -29,7 +29,11 @@ impl Goodbye {
         let mut bytes = first.to_vec();
         put_frame(&mut bytes, OUR_MARK, &payload);
         // Ready at once, and without a budget: a task that has used up its own would find every socket stuck.
-        unconstrained(poll_fn(|cx| Poll::Ready(write_what_fits(writer, cx, &bytes)))).await;
+        let attempt = poll_fn(|cx| {
+            write_what_fits(writer, cx, &bytes);
+            Poll::Ready(())
+        });
+        unconstrained(attempt).await;
     }
 }
 
