@@ -212,7 +212,9 @@ impl Dataplane {
 
     /// Whether no sync is under way or due.
     pub fn is_quiet(&self) -> bool {
-        self.picture && self.dirty.is_empty() && self.window.is_empty() && self.round.is_none()
+        let is_look_due = self.read_due.is_some() || !self.spots.is_empty();
+        let is_idle = self.dirty.is_empty() && self.window.is_empty() && self.round.is_none();
+        self.picture && is_idle && !is_look_due
     }
 
     /// VIPs that are out of sync, since when, and why.

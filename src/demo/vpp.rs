@@ -9,13 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use maglev_core::Clock;
 use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Weight, Write};
 use maglev_sim::LbPlugin;
-use tokio::net::UnixListener;
-use tokio::select;
-use tokio::sync::Notify;
-use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::SystemClock;
-use crate::vpp::server::{Options, Plugin, serve};
+use crate::vpp::server::{Plugin, Process};
 
 /// What `show_version` says.
 const VERSION: &str = "26.10-simulated";
@@ -31,12 +27,7 @@ pub struct SimVpp {
     path: PathBuf,
     clock: SystemClock,
     machine: Arc<Mutex<Machine>>,
-    running: Option<Running>,
-}
-
-struct Running {
-    listener: JoinHandle<()>,
-    cut: Arc<Notify>,
+    running: Option<Process>,
 }
 
 impl SimVpp {
@@ -57,32 +48,20 @@ impl SimVpp {
             crash: None,
         };
         let machine = Arc::new(Mutex::new(machine));
-        let mut vpp = Self { path: path.to_owned(), clock, machine, running: None };
-        vpp.listen()?;
-        Ok(vpp)
-    }
-
-    fn listen(&mut self) -> io::Result<()> {
-        let listener = UnixListener::bind(&self.path)?;
-        let cut = Arc::new(Notify::new());
-        let listener = tokio::spawn(accept(listener, Arc::clone(&self.machine), Arc::clone(&cut)));
-        self.running = Some(Running { listener, cut });
-        Ok(())
+        let running = Some(Process::start(path, Arc::clone(&machine))?);
+        Ok(Self { path: path.to_owned(), clock, machine, running })
     }
 
     /// Breaks all connections; the process lives on.
     pub fn drop_links(&self) {
         if let Some(running) = &self.running {
-            running.cut.notify_one();
+            running.drop_links();
         }
     }
 
-    /// Kills the process: its connections end, its socket and its tables are gone.
+    /// Kills the process: its connections end, and its tables are lost. Its socket stays, as after a real VPP's death.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.listener.abort();
-            let _ = std::fs::remove_file(&self.path);
-        }
+        self.running = None;
     }
 
     /// Starts a new process, with empty tables, where the last one was killed.
@@ -95,7 +74,8 @@ impl SimVpp {
         let (pid, boot_time) = (machine.plugin.pid() + 1, machine.plugin.boot_time() + 60);
         machine.plugin = LbPlugin::new(pid, boot_time, self.clock.now());
         drop(machine);
-        self.listen()
+        self.running = Some(Process::start(&self.path, Arc::clone(&self.machine))?);
+        Ok(())
     }
 
     /// What it holds now.
@@ -137,26 +117,6 @@ impl SimVpp {
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for SimVpp {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>, cut: Arc<Notify>) {
-    // Dropped with this task, and then every connection ends, like those of a killed process.
-    let mut connections = JoinSet::new();
-    loop {
-        select! { biased;
-            () = cut.notified() => connections.shutdown().await,
-            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                connections.spawn(serve(stream, Arc::clone(&machine), Options::default()));
-            },
-        }
-        while connections.try_join_next().is_some() {}
     }
 }
 

@@ -1,10 +1,11 @@
 //! The other side of the API: what VPP does with a connection, quirks included, over any stream.
 //!
-//! The demo and the simulator put their model of the lb plugin behind it; the tests add mischief. It spawns nothing
-//! and reads no clock. What it does not understand it does not answer, exactly like VPP.
+//! The demo and the simulator put their model of the lb plugin behind it; the tests add mischief. It reads no
+//! clock, and only [`Process`] spawns anything. What it does not understand it does not answer, exactly like VPP.
 
 pub mod mischief;
 mod offer;
+mod process;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use crate::vpp::messages::Kind;
 pub use mischief::Mischief;
 use mischief::Mouth;
 pub use offer::Offer;
+pub use process::Process;
 
 /// A model of the lb plugin, and of the VPP around it.
 pub trait Plugin: Send {

@@ -121,12 +121,20 @@ impl World {
             | Input::ShutdownRequested => (),
         }
         let is_end = matches!(input, Input::VppDisconnected { .. });
+        let mut is_reload = false;
         for action in self.daemon.handle(input, self.now) {
+            if let Action::Tell(event) = &action {
+                is_reload |= matches!(**event, Event::ConfigLoaded { reload: true, .. });
+            }
             self.act(action);
         }
         if is_end {
             // Not before: deadlines of this instant came before it.
             self.calls.ended();
+        }
+        // A reload looks at VPP anew, whatever is being read, and until it has it does not know.
+        if is_reload && self.daemon.engine().is_some_and(|engine| engine.view().in_sync) {
+            self.failures.push(format!("at {}: in sync before VPP was looked at", timeline::time(self.now)));
         }
         if self.daemon.deadline().is_some_and(|at| at <= self.now && at > self.daemon.started) {
             self.failures

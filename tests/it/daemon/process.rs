@@ -146,7 +146,9 @@ impl Plugin for Hanging {
 async fn site_with_hanging_vpp() -> (Site, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let mut site = site().await;
     site.vpp.kill();
-    let listener = UnixListener::bind(site.file().with_file_name("api.sock")).unwrap();
+    let socket = site.file().with_file_name("api.sock");
+    std::fs::remove_file(&socket).unwrap();
+    let listener = UnixListener::bind(socket).unwrap();
     let (begin, begun) = mpsc::channel();
     let (life, end) = mpsc::channel();
     let plugin = Arc::new(Mutex::new(Hanging(Toy::default(), begin, end)));

@@ -1,20 +1,14 @@
 //! The simulated VPP: the simulator's plugin behind the server's side of the real API, on a real Unix socket.
 
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
 use maglev_core::Clock;
 use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
 use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
-use maglevd::vpp::server::{Options, Plugin, serve};
-use tokio::runtime::Builder;
-use tokio::select;
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use maglevd::vpp::server::{Plugin, Process};
 
 use super::folder::Folder;
 use super::vpp::{Received, Vpp};
@@ -24,12 +18,7 @@ pub struct Simulated {
     clock: SystemClock,
     lives: u32,
     machine: Arc<Mutex<Machine>>,
-    listening: Option<Listening>,
-}
-
-struct Listening {
-    death: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    running: Option<Process>,
 }
 
 impl Simulated {
@@ -42,7 +31,7 @@ impl Vpp for Simulated {
     fn start() -> Self {
         let clock = SystemClock::start();
         let machine = Arc::new(Mutex::new(Machine::new(1, clock)));
-        let mut vpp = Self { folder: Folder::new(), clock, lives: 0, machine, listening: None };
+        let mut vpp = Self { folder: Folder::new(), clock, lives: 0, machine, running: None };
         vpp.start_again();
         vpp
     }
@@ -56,11 +45,7 @@ impl Vpp for Simulated {
     }
 
     fn kill(&mut self) {
-        if let Some(Listening { death, thread }) = self.listening.take() {
-            // A dead process answers nothing, so this must not return before its connections are gone.
-            drop(death);
-            thread.join().unwrap();
-        }
+        self.running = None;
     }
 
     fn stop(&mut self) {
@@ -68,20 +53,10 @@ impl Vpp for Simulated {
     }
 
     fn start_again(&mut self) {
-        assert!(self.listening.is_none(), "VPP runs already");
+        assert!(self.running.is_none(), "VPP runs already");
         self.lives += 1;
         self.machine = Arc::new(Mutex::new(Machine::new(self.lives, self.clock)));
-        let _ = std::fs::remove_file(self.api_socket());
-        let listener = UnixListener::bind(self.api_socket()).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let (death, dies) = oneshot::channel();
-        let machine = Arc::clone(&self.machine);
-        // VPP serves all its clients in one thread, in the order in which they spoke.
-        let thread = std::thread::spawn(move || {
-            let runtime = Builder::new_current_thread().enable_io().build().unwrap();
-            runtime.block_on(accept(listener, machine, dies));
-        });
-        self.listening = Some(Listening { death, thread });
+        self.running = Some(Process::start(&self.api_socket(), Arc::clone(&self.machine)).unwrap());
     }
 
     fn edit(&self, write: &Write) {
@@ -103,26 +78,6 @@ impl Vpp for Simulated {
         let wild = machine.plugin.wild_flushes();
         let wild = (wild > 0).then(|| format!("{wild} flushes of VIPs that were not there"));
         machine.crash.iter().cloned().chain(wild).collect()
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-async fn accept(listener: UnixListener, machine: Arc<Mutex<Machine>>, mut dies: oneshot::Receiver<()>) {
-    let listener = tokio::net::UnixListener::from_std(listener).unwrap();
-    let mut connections = JoinSet::new();
-    loop {
-        select! {
-            _ = &mut dies => return connections.shutdown().await,
-            accepted = listener.accept() => {
-                let (stream, _) = accepted.unwrap();
-                connections.spawn(serve(stream, Arc::clone(&machine), Options::default()));
-            }
-        }
     }
 }
 
