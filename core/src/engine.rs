@@ -335,3 +335,6 @@ impl Engine {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 }
+
+#[cfg(test)]
+mod tests;
