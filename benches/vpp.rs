@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use maglev_core::Clock;
-use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
+use maglev_core::model::Write;
 use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
+use maglevd::demo::model::Modelled;
 use maglevd::vpp::UnixConnector;
-use maglevd::vpp::server::{Options, Plugin, serve};
+use maglevd::vpp::server::{Options, serve};
 
 use crate::vpp_process::{Settings, VppProcess};
 
@@ -124,37 +125,17 @@ struct Model {
     hears: Box<dyn FnMut(&Write) + Send>,
 }
 
-impl Plugin for Model {
-    fn write(&mut self, write: &Write) -> i32 {
+impl Modelled for Model {
+    fn plugin(&self) -> &LbPlugin {
+        &self.plugin
+    }
+
+    fn execute(&mut self, write: &Write) -> i32 {
         (self.hears)(write);
         let retval = self.plugin.write(write, self.clock.now()).expect("no write of a measurement kills VPP");
         if let (Load::AsVpp, Some(vip), true) = (self.load, write.vip(), write.server().is_some()) {
             std::hint::black_box(self.plugin.owners(vip));
         }
         retval
-    }
-
-    fn conf(&self) -> LbConf {
-        self.plugin.conf()
-    }
-
-    fn vips(&self) -> Vec<VipRow> {
-        self.plugin.vips()
-    }
-
-    fn servers(&self, like: Option<VipKey>) -> Vec<ServerRow> {
-        self.plugin.servers(like)
-    }
-
-    fn verbose(&self) -> String {
-        self.plugin.verbose()
-    }
-
-    fn pid(&self) -> u32 {
-        self.plugin.pid()
-    }
-
-    fn version(&self) -> String {
-        "26.10-simulated".into()
     }
 }

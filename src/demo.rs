@@ -5,6 +5,7 @@
 //! clock and the configuration file are those of production.
 
 mod farm;
+pub mod model;
 mod plan;
 mod script;
 mod stage;

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use maglev_core::Clock;
-use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Weight, Write};
+use maglev_core::model::{LbConf, VipKey, Weight, Write};
 use maglev_sim::LbPlugin;
 
 use crate::clock::SystemClock;
-use crate::vpp::server::{Plugin, Process};
+use crate::vpp::server::Process;
 
-/// What `show_version` says.
-const VERSION: &str = "26.10-simulated";
+use super::model::Modelled;
 
 /// VIPs with their servers and weights, as far as they are in use.
 pub type Table = BTreeMap<VipKey, BTreeMap<IpAddr, Weight>>;
@@ -129,8 +128,12 @@ struct Machine {
     crash: Option<String>,
 }
 
-impl Plugin for Machine {
-    fn write(&mut self, write: &Write) -> i32 {
+impl Modelled for Machine {
+    fn plugin(&self) -> &LbPlugin {
+        &self.plugin
+    }
+
+    fn execute(&mut self, write: &Write) -> i32 {
         let (retval, answer) = match self.plugin.write(write, self.clock.now()) {
             Ok(0) => (0, String::new()),
             Ok(retval) => (retval, format!("refused: {}", maglev_core::model::retval_name(retval))),
@@ -142,29 +145,5 @@ impl Plugin for Machine {
         self.writes.push(write.clone());
         (self.watcher)(write, &answer);
         retval
-    }
-
-    fn conf(&self) -> LbConf {
-        self.plugin.conf()
-    }
-
-    fn vips(&self) -> Vec<VipRow> {
-        self.plugin.vips()
-    }
-
-    fn servers(&self, like: Option<VipKey>) -> Vec<ServerRow> {
-        self.plugin.servers(like)
-    }
-
-    fn verbose(&self) -> String {
-        self.plugin.verbose()
-    }
-
-    fn pid(&self) -> u32 {
-        self.plugin.pid()
-    }
-
-    fn version(&self) -> String {
-        VERSION.to_owned()
     }
 }

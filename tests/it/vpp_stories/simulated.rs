@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use maglev_core::Clock;
-use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
+use maglev_core::model::Write;
 use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
-use maglevd::vpp::server::{Plugin, Process};
+use maglevd::demo::model::Modelled;
+use maglevd::vpp::server::Process;
 
 use super::folder::Folder;
 use super::vpp::{Received, Vpp};
@@ -98,37 +99,20 @@ impl Machine {
     }
 }
 
-impl Plugin for Machine {
-    fn write(&mut self, write: &Write) -> i32 {
+impl Modelled for Machine {
+    fn plugin(&self) -> &LbPlugin {
+        &self.plugin
+    }
+
+    fn vips_dumped(&self) {
+        self.vip_dumps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn execute(&mut self, write: &Write) -> i32 {
         self.writes.push(write.clone());
         self.plugin.write(write, self.clock.now()).unwrap_or_else(|crash| {
             self.crash = Some(crash.to_string());
             -1
         })
-    }
-
-    fn conf(&self) -> LbConf {
-        self.plugin.conf()
-    }
-
-    fn vips(&self) -> Vec<VipRow> {
-        self.vip_dumps.fetch_add(1, Ordering::Relaxed);
-        self.plugin.vips()
-    }
-
-    fn servers(&self, like: Option<VipKey>) -> Vec<ServerRow> {
-        self.plugin.servers(like)
-    }
-
-    fn verbose(&self) -> String {
-        self.plugin.verbose()
-    }
-
-    fn pid(&self) -> u32 {
-        self.plugin.pid()
-    }
-
-    fn version(&self) -> String {
-        "26.10-simulated".to_owned()
     }
 }
