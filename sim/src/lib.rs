@@ -5,13 +5,17 @@
 pub mod backends;
 pub mod chance;
 pub mod link;
+pub mod oracle;
 pub mod script;
+pub mod straight;
 pub mod swarm;
 pub mod vpp;
+pub mod watch;
 pub mod world;
 
 pub use backends::Backends;
 pub use link::Link;
 pub use script::Scenario;
 pub use vpp::LbPlugin;
-pub use world::{Report, play};
+pub use straight::play;
+pub use world::{Configs, Report, Settings};

@@ -22,6 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::chance::{self, Purpose};
 use crate::script::{Calls, Fault, FaultKind, VppChange};
 use crate::vpp::{Crash, LbPlugin, Options};
+use crate::watch::{Execution, Sender};
 
 /// Calls in the 4,096 bytes that VPP reads at once.
 const CALLS_READ_AT_ONCE: u64 = 62;
@@ -63,6 +64,7 @@ pub struct Link {
     chance: ChaCha8Rng,
     tally: Tally,
     notes: Vec<(Instant, Note)>,
+    executions: Vec<Execution>,
 }
 
 /// The VPP process.
@@ -104,12 +106,6 @@ pub struct Tally {
     pub crashes: u64,
     /// Flushes of VIPs that VPP did not know by that name: they may have hit any other.
     pub wild_flushes: u64,
-    /// Calls that took a VIP's last positive weight although maglevd wanted one when it sent them.
-    pub emptied: u64,
-    /// Servers added before VPP was told its GRE sources.
-    pub sourceless: u64,
-    /// Acknowledged weights that were the same before, without a flush.
-    pub idle: u64,
 }
 
 /// Something at VPP that maglevd does not hear of, for the timeline.
@@ -125,6 +121,10 @@ pub enum Note {
     Crashed(Crash),
     /// A call took a VIP's last positive weight against the wish of who sent it.
     Emptied(Write),
+    /// An armed fault struck a call.
+    Struck(FaultKind),
+    /// A new process of VPP has begun, with empty tables.
+    Replaced,
 }
 
 impl Link {
@@ -148,6 +148,7 @@ impl Link {
             chance: chance::stream(seed, Purpose::Faults),
             tally: Tally::default(),
             notes: Vec::new(),
+            executions: Vec::new(),
         };
         link.start_process(now);
         link
@@ -241,8 +242,8 @@ impl Link {
     /// Somebody else writes; `None` if there is no plugin to write to.
     pub fn foreign(&mut self, write: &Write, now: Instant) -> Option<i32> {
         self.run(now);
-        let Process::Up(plugin) = &mut self.process else { return None };
-        match plugin.write(write, now) {
+        self.plugin()?;
+        match self.execute_write(write, Sender::Stranger, false, now) {
             Ok(retval) => {
                 self.notes.push((now, Note::Foreign(write.clone(), retval)));
                 Some(retval)
@@ -309,6 +310,31 @@ impl Link {
         core::mem::take(&mut self.notes)
     }
 
+    /// Whether [`Self::take_notes`] has something.
+    pub const fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
+    /// Whether [`Self::take_executions`] has something.
+    pub const fn has_executions(&self) -> bool {
+        !self.executions.is_empty()
+    }
+
+    /// The writes that VPP executed since the last time this was asked.
+    pub fn take_executions(&mut self) -> Vec<Execution> {
+        core::mem::take(&mut self.executions)
+    }
+
+    /// Faults that have not struck will not.
+    pub fn disarm(&mut self) {
+        self.armed.clear();
+    }
+
+    /// Whether there is a VPP with the plugin that can be reached.
+    pub const fn is_serving(&self) -> bool {
+        self.is_reachable && matches!(self.process, Process::Up(_))
+    }
+
     const fn current(&self) -> Option<ConnectionId> {
         match self.connection {
             Connection::None => None,
@@ -317,7 +343,10 @@ impl Link {
     }
 
     /// Counts `request` against the armed faults; the first that is due strikes it.
-    fn strike(&mut self, request: &Request) -> Option<FaultKind> {
+    fn strike(&mut self, request: &Request, at: Instant) -> Option<FaultKind> {
+        if self.armed.is_empty() {
+            return None;
+        }
         let mut struck = None;
         for fault in self.armed.iter_mut().filter(|fault| counts(fault.calls, request)) {
             fault.nth = fault.nth.saturating_sub(1);
@@ -326,6 +355,7 @@ impl Link {
             }
         }
         self.armed.retain(|fault| fault.nth > 0);
+        self.notes.extend(struck.map(|kind| (at, Note::Struck(kind))));
         struck
     }
 

@@ -41,8 +41,9 @@ mod tests;
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use maglev_core::Instant;
+use maglev_core::{Config, Instant};
 
 pub use self::backend::Behaviour;
 pub use self::facts::Facts;
@@ -63,8 +64,19 @@ pub struct Scenario {
     pub configs: BTreeMap<String, ConfigText>,
     /// In order of time, and of the file where times are equal.
     pub events: Vec<Event>,
-    /// When it ends.
+    /// When it ends; with a conclusion, when that begins.
     pub until: Instant,
+    /// The second act, if it has one.
+    pub conclusion: Option<Conclusion>,
+}
+
+/// The second act: nothing else happens, armed faults are forgotten, and the world must come to rest and stay so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// When it begins.
+    pub from: Instant,
+    /// At rest maglevd is restarted, which must write nothing.
+    pub restart: bool,
 }
 
 /// A configuration and where it stands in the file.
@@ -94,6 +106,24 @@ impl Scenario {
     /// The first mistake, with its line and what to do about it.
     pub fn read(yaml: &str) -> Result<Self, ScriptError> {
         file::read(yaml)
+    }
+
+    /// Its configurations, checked. `read` turns the text of one into what it says.
+    ///
+    /// # Errors
+    /// One cannot be read; the line is that of the scenario.
+    pub fn configs(
+        &self,
+        read: impl Fn(&str) -> Result<Arc<Config>, String>,
+    ) -> Result<BTreeMap<String, Arc<Config>>, ScriptError> {
+        let checked = |(name, text): (&String, &ConfigText)| {
+            let config = read(&text.yaml).map_err(|why| ScriptError {
+                line: text.line,
+                message: format!("configuration {name} (its line 1 is here) cannot be read: {why}"),
+            })?;
+            Ok((name.clone(), config))
+        };
+        self.configs.iter().map(checked).collect()
     }
 }
 

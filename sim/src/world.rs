@@ -1,14 +1,18 @@
-//! Plays a scenario: the engine driven straight, on time that jumps from one happening to the next.
+//! The world around one maglevd: backends, VPP, people, and everyone who watches. It does not know how maglevd is run.
+//!
+//! Two lanes drive it: [`straight`](crate::straight) calls the engine, and the tests' lane B runs the daemon's real loop
+//! and client. Both carry out an [`Effect`] when something happens to the process, both report each [`Step`], and both
+//! end when the [`finale`] says so.
 //!
 //! What happens at one instant happens in this order: the scenario's own events, then what the engine hears (probes,
 //! then VPP), then its deadlines, then traffic. The engine's clock starts with its process, so a restarted daemon
 //! begins at zero again while the world goes on.
 
-mod calls;
-mod daemon;
+mod coverage;
 mod expect;
-mod gates;
+mod finale;
 mod timeline;
+mod trace;
 mod traffic;
 
 #[cfg(test)]
@@ -19,80 +23,131 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use maglev_core::model::VipKey;
-use maglev_core::{Config, Input, Instant};
+use maglev_core::model::{Read, Request, VipKey};
+use maglev_core::{Action, Command, Config, Engine, Event, Input, Instant};
 
-use self::calls::Calls;
-use self::daemon::Daemon;
-use self::gates::Gates;
+use self::finale::Finale;
 use self::timeline::Timeline;
+use self::trace::Trace;
 use self::traffic::Traffic;
 use crate::backends::Backends;
-use crate::link::{Link, Tally};
+use crate::link::{Link, Note, Tally};
+use crate::oracle::{Breach, Counts, Ledger, Oracle};
 use crate::script::{DaemonChange, FIRST_CONFIG, Happening, Scenario, ScriptError, Who};
 use crate::vpp::Options;
+use crate::watch::{Step, Watch, Watcher as _};
 
-/// More turns than this at one instant means that the engine and the world chase each other.
-const TURNS_AT_ONE_INSTANT: u32 = 100_000;
+pub use self::coverage::{Cell, Coverage};
+
+/// The configurations of a scenario by name, checked.
+pub type Configs = BTreeMap<String, Arc<Config>>;
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Write a timeline for people.
+    pub timeline: bool,
+    /// Let the oracles watch.
+    pub oracles: bool,
+    /// Hash every input, action, deadline and state.
+    pub trace: bool,
+}
+
+impl Settings {
+    /// For people: everything.
+    pub const FULL: Self = Self { timeline: true, oracles: true, trace: true };
+    /// For the mass: no timeline.
+    pub const MASS: Self = Self { timeline: false, oracles: true, trace: true };
+}
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What happened, a line each, for people.
     pub timeline: String,
-    /// Expectations that were not met, each with its line and instant.
-    pub failures: Vec<String>,
+    /// Rules that were broken, the first ones.
+    pub breaches: Vec<Breach>,
+    /// How often each oracle was evaluated.
+    pub counts: Counts,
     /// What VPP was sent.
     pub tally: Tally,
     /// Inputs that the engine handled.
     pub steps: u64,
+    /// Things that the world did: happenings of the scenario, and faults that struck.
+    pub events: u64,
+    /// Hash over everything that the engine heard, did, armed and was; 0 without a trace.
+    pub hash: u128,
+    /// Which faults met which states.
+    pub coverage: Coverage,
+    /// The world's time at the end.
+    pub ended: Instant,
 }
 
-/// Plays `scenario` to its end. `read` turns the text of a configuration into one.
-///
-/// # Errors
-/// A configuration cannot be read, or a happening names what no configuration has.
-pub fn play(
-    scenario: &Scenario,
-    read: &dyn Fn(&str) -> Result<Arc<Config>, String>,
-) -> Result<Report, ScriptError> {
-    World::new(scenario, read)?.run(scenario)
+impl Report {
+    /// The rule that was broken first.
+    pub fn first(&self) -> Option<&Breach> {
+        self.breaches.first()
+    }
+
+    /// Every broken rule, in words.
+    pub fn failures(&self) -> Vec<String> {
+        self.breaches.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// The engine looks at no bucket count, and counting them builds every table at every dump.
 const OPTIONS: Options = Options { trace: 0, heap: 1 << 30, count_buckets: false };
 
-/// Everything there is.
-struct World {
+/// What happens to maglevd's process. The lane carries it out.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// It hears this as soon as it runs.
+    Post(Input),
+    /// An operator gives a command.
+    Command(Command),
+    /// It is not scheduled before then.
+    StallUntil(Instant),
+    /// It is gone, and its sockets with it.
+    Kill,
+    /// A living one is gone, and a new one starts.
+    Start(Arc<Config>),
+}
+
+/// Everything but the process of maglevd.
+pub struct World {
     now: Instant,
-    configs: BTreeMap<String, Arc<Config>>,
+    configs: Configs,
     /// The one that the daemon runs with, or that it was told last.
     config: Arc<Config>,
-    daemon: Daemon,
-    backends: Backends,
-    link: Link,
+    /// The backends: when and how each probe ends.
+    pub backends: Backends,
+    /// VPP and the way to it.
+    pub link: Link,
     traffic: Traffic,
     timeline: Timeline,
+    trace: Trace,
     told: BTreeSet<&'static str>,
-    gates: Gates,
-    calls: Calls,
-    failures: Vec<String>,
+    coverage: Coverage,
+    watch: Watch,
+    ledger: Ledger,
+    settings: Settings,
+    finale: Finale,
+    /// The world's time at which the present process began.
+    started: Instant,
     steps: u64,
+    events: u64,
+    /// Somebody gave an operator's command to the present process.
+    commanded: bool,
+    /// Somebody else wrote to VPP.
+    meddled: bool,
 }
 
 impl World {
-    fn new(
-        scenario: &Scenario,
-        read: &dyn Fn(&str) -> Result<Arc<Config>, String>,
-    ) -> Result<Self, ScriptError> {
-        let mut configs = BTreeMap::new();
-        for (name, text) in &scenario.configs {
-            let config = read(&text.yaml).map_err(|why| ScriptError {
-                line: text.line,
-                message: format!("configuration {name} (its line 1 is here) cannot be read: {why}"),
-            })?;
-            configs.insert(name.clone(), config);
-        }
+    /// The world of a scenario before anything happens, and with it a first process of maglevd.
+    ///
+    /// # Errors
+    /// There is no first configuration.
+    pub fn new(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Self, ScriptError> {
         let config = configs.get(FIRST_CONFIG).cloned().ok_or_else(|| ScriptError {
             line: 0,
             message: format!("there is no configuration {FIRST_CONFIG:?}: add one to start with"),
@@ -100,149 +155,270 @@ impl World {
         let now = Instant::START;
         Ok(Self {
             now,
-            daemon: Daemon::new(scenario.seed, config.clone(), now),
-            gates: Gates::new(&config),
-            calls: Calls::default(),
+            watch: Watch::new(&config),
+            finale: Finale::new(scenario, &configs),
             configs,
             config,
             backends: Backends::new(scenario.seed),
             link: Link::new(scenario.seed, OPTIONS, now),
             traffic: Traffic::default(),
-            timeline: Timeline::default(),
+            timeline: Timeline::new(settings.timeline),
+            trace: Trace::new(settings.trace),
             told: BTreeSet::new(),
-            failures: Vec::new(),
+            coverage: Coverage::default(),
+            ledger: Ledger::default(),
+            settings,
+            started: now,
             steps: 0,
+            events: 0,
+            commanded: false,
+            meddled: false,
         })
     }
 
-    fn run(mut self, scenario: &Scenario) -> Result<Report, ScriptError> {
-        let mut events = scenario.events.iter().peekable();
-        let mut turns = 0;
-        loop {
-            while let Some(event) = events.next_if(|event| event.at <= self.now) {
-                self.happen(&event.happening, event.line)?;
-            }
-            self.turn();
-            let next_event = events.peek().map(|event| event.at);
-            let Some(next) = [next_event, self.wakeup()].into_iter().flatten().min() else { break };
-            if next > scenario.until {
-                break;
-            }
-            turns = if next > self.now { 0 } else { turns + 1 };
-            assert!(turns < TURNS_AT_ONE_INSTANT, "time stands still at {}:\n{}", self.now, self.timeline);
-            self.now = self.now.max(next);
-        }
-        self.take_breaches();
-        Ok(Report {
-            timeline: self.timeline.to_string(),
-            failures: self.failures,
-            tally: self.link.tally(),
-            steps: self.steps,
-        })
+    /// The world's time.
+    pub const fn now(&self) -> Instant {
+        self.now
     }
 
-    /// When something happens next, the scenario's own events apart.
-    fn wakeup(&self) -> Option<Instant> {
-        let daemon = self.daemon.wakeup([self.backends.wakeup(), self.link.wakeup()]);
-        [daemon, self.traffic.wakeup()].into_iter().flatten().min()
+    /// The world's time at which the present process of maglevd began.
+    pub const fn started(&self) -> Instant {
+        self.started
     }
 
-    /// One turn of everything that is due.
-    fn turn(&mut self) {
+    /// The configuration to start with.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Time passes: VPP does what is due.
+    pub fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         self.link.advance(self.now);
-        for (at, note) in self.link.take_notes() {
-            self.timeline.note(at, &note);
-        }
-        if self.daemon.is_scheduled(self.now) {
-            let mut inputs = self.daemon.take_inbox();
-            inputs.extend(self.backends.finished(self.now));
-            inputs.extend(self.link.heard(self.now));
-            for input in inputs {
-                self.feed(input);
+        self.settle_accounts();
+    }
+
+    /// Whether every rule held so far.
+    pub fn is_clean(&self) -> bool {
+        self.ledger.is_clean()
+    }
+
+    /// What VPP did since the last time goes to the timeline and to the watchers.
+    fn settle_accounts(&mut self) {
+        if self.link.has_notes() {
+            for (at, note) in self.link.take_notes() {
+                self.timeline.note(at, &note);
+                match &note {
+                    Note::Crashed(crash) => {
+                        self.ledger.judge(Oracle::Deadly, at, false, || format!("VPP died: {crash}"));
+                        self.watch.vpp_replaced();
+                    }
+                    Note::Struck(kind) => {
+                        self.events += 1;
+                        self.coverage.struck(*kind);
+                    }
+                    Note::Replaced => self.watch.vpp_replaced(),
+                    Note::Unheard(..) | Note::ReplyLost(_) | Note::Foreign(..) | Note::Emptied(_) => (),
+                }
             }
-            if self.daemon.is_due(self.now) {
-                self.feed(Input::WakeupDue);
-            }
         }
-        if self.traffic.wakeup().is_some_and(|at| at <= self.now) {
-            self.link.advance(self.now);
-            let lines = self.traffic.send(self.link.plugin_mut(), self.now);
-            self.timeline.lines(self.now, "traffic", lines);
+        if self.link.has_executions() {
+            for execution in self.link.take_executions() {
+                if self.settings.oracles {
+                    self.ledger.judge(Oracle::Deadly, execution.at, true, String::new);
+                    self.watch.executed(&execution, &mut self.ledger);
+                }
+            }
         }
     }
 
-    fn happen(&mut self, happening: &Happening, line: u64) -> Result<(), ScriptError> {
+    /// Packets that are due are sent, after everything else of this instant.
+    pub fn send_traffic(&mut self) {
+        if self.traffic.wakeup().is_some_and(|at| at <= self.now) {
+            self.advance(self.now);
+            let lines = self.traffic.send(self.link.plugin_mut(), self.now);
+            self.timeline.lines(self.now, "traffic", &lines);
+        }
+    }
+
+    /// When traffic or the finale want to be served next.
+    pub fn wakeup(&self) -> Option<Instant> {
+        [self.traffic.wakeup(), self.finale.wakeup()].into_iter().flatten().min()
+    }
+
+    /// Something of the scenario happens. What it does to maglevd's process is the lane's to carry out.
+    ///
+    /// # Errors
+    /// It names what no configuration has.
+    pub fn happen(
+        &mut self,
+        happening: &Happening,
+        line: u64,
+        engine: Option<&Engine>,
+    ) -> Result<Option<Effect>, ScriptError> {
         let confused = |message: String| ScriptError { line, message };
+        self.events += 1;
         self.timeline.happening(self.now, happening);
+        self.coverage.happened(happening, engine);
+        self.watch.happened(happening, self.now);
         match happening {
             Happening::Backend { who, behaviour } => {
                 let address = self.address(who).map_err(confused)?;
                 self.backends.set(address, behaviour.clone());
             }
-            Happening::Vpp(change) => self.link.change(*change, self.now),
+            Happening::Vpp(change) => {
+                self.link.change(*change, self.now);
+                self.settle_accounts();
+            }
             Happening::Fault(fault) => self.link.arm(*fault),
             Happening::Foreign(write) => {
-                self.calls.disturbed();
+                self.meddled = true;
                 self.link.foreign(write, self.now);
+                self.settle_accounts();
             }
             Happening::Reload { config, forced } => {
                 self.config = self.named(config).map_err(confused)?;
                 let config = self.config.clone();
-                self.daemon.post(Input::ConfigLoaded { config, forced: *forced });
+                return Ok(Some(Effect::Post(Input::ConfigLoaded { config, forced: *forced })));
             }
             Happening::ReloadInvalid(kind) => {
                 let err = "the scenario says so".into();
-                self.daemon.post(Input::ConfigRejected { kind: kind.word(), err });
+                return Ok(Some(Effect::Post(Input::ConfigRejected { kind: kind.word(), err })));
             }
             Happening::Operator(command) => {
-                self.calls.commanded(command);
-                self.daemon.command(command.clone());
+                self.commanded = true;
+                return Ok(Some(Effect::Command(command.clone())));
             }
-            Happening::Daemon(change) => self.change_daemon(change).map_err(confused)?,
+            Happening::Daemon(change) => return self.change_daemon(change).map(Some).map_err(confused),
             Happening::Traffic { frontend, flows } => {
                 let vip = self.vip(frontend).map_err(confused)?;
                 self.traffic.set(frontend, vip, *flows, self.now);
             }
             Happening::Expect(facts) => {
-                let unmet = self.unmet(facts).map_err(confused)?;
-                let at = timeline::time(self.now);
-                self.timeline.lines(self.now, "UNMET", unmet.clone());
-                self.failures.extend(unmet.iter().map(|what| format!("line {line}, at {at}: {what}")));
+                let unmet = self.unmet(facts, engine).map_err(confused)?;
+                self.timeline.lines(self.now, "UNMET", &unmet);
+                self.ledger.judge(Oracle::Told, self.now, unmet.is_empty(), || {
+                    format!("line {line}: {}", unmet.join("; "))
+                });
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn change_daemon(&mut self, change: &DaemonChange) -> Result<(), String> {
-        match change {
-            DaemonChange::Stall(by) => self.daemon.stall_until(self.now + *by),
-            DaemonChange::Terminate => self.daemon.post(Input::ShutdownRequested),
-            DaemonChange::Kill => self.end_daemon(),
+    fn change_daemon(&mut self, change: &DaemonChange) -> Result<Effect, String> {
+        Ok(match change {
+            DaemonChange::Stall(by) => Effect::StallUntil(self.now + *by),
+            DaemonChange::Terminate => Effect::Post(Input::ShutdownRequested),
+            DaemonChange::Kill => Effect::Kill,
             DaemonChange::Restart(name) => {
                 if let Some(name) = name {
                     self.config = self.named(name)?;
                 }
-                self.end_daemon();
-                self.take_breaches();
-                self.gates = Gates::new(&self.config);
-                self.calls = Calls::default();
-                self.daemon.restart(self.config.clone(), self.now);
+                Effect::Start(self.config.clone())
             }
-        }
-        Ok(())
+        })
     }
 
-    /// The process is gone, and with it its sockets.
-    fn end_daemon(&mut self) {
-        if let Some(connection) = self.daemon.end() {
-            self.link.disconnect(connection, self.now);
-        }
+    /// A new process of maglevd begins.
+    pub fn process_started(&mut self) {
+        self.watch = Watch::new(&self.config);
+        self.started = self.now;
+        self.commanded = false;
+    }
+
+    /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
+    pub fn process_ended(&mut self) {
         self.backends.forget_probes();
+        self.timeline.ended();
+        self.settle_accounts();
     }
 
-    fn take_breaches(&mut self) {
-        self.failures.extend(self.gates.take_breaches());
-        self.failures.extend(self.calls.take_breaches());
+    /// The engine is about to make a step: it hears `input`.
+    pub fn hears(&mut self, input: &Input) {
+        self.timeline.input(self.now, input);
+    }
+
+    /// The engine made a step; nothing of what it asks for has been done yet.
+    pub fn observe(&mut self, engine: &Engine, input: &Input, actions: &[Action]) {
+        self.steps += 1;
+        let elapsed = self.now.since(self.started);
+        self.trace.step(engine, input, actions, elapsed);
+        self.coverage.step(engine);
+        for action in actions {
+            self.write_down(action);
+        }
+        if self.settings.oracles {
+            let step = Step {
+                now: self.now,
+                elapsed,
+                input,
+                actions,
+                engine,
+                in_flight: self.link.in_flight(),
+                plugin: self.link.plugin(),
+            };
+            self.watch.step(&step, &mut self.ledger);
+        }
+    }
+
+    /// What people read about an action.
+    fn write_down(&mut self, action: &Action) {
+        match action {
+            Action::StartProbe(order) => self.timeline.probe(order),
+            Action::Disconnect(_) => self.timeline.ended(),
+            Action::Call { call, request, .. } if *request != Request::Read(Read::Ping) => {
+                self.timeline.call(*call, request);
+            }
+            Action::Tell(event) => {
+                self.told.insert(event.name());
+                // A change stands there already, as the call that made it.
+                if !matches!(**event, Event::Changed { .. }) {
+                    self.timeline.line(self.now, "told", event);
+                }
+            }
+            Action::Answer { result: Err(denial), .. } => self.timeline.line(self.now, "denied", denial),
+            Action::Exit => self.timeline.line(self.now, "daemon", &"exited"),
+            Action::Answer { result: Ok(()), .. }
+            | Action::Call { .. }
+            | Action::CancelProbe(_)
+            | Action::Connect(_) => (),
+        }
+    }
+
+    /// The second act and what follows. `None` while the run goes on without anything for the lane to do.
+    pub fn conclude(&mut self, engine: Option<&Engine>) -> Option<Effect> {
+        if !self.finale.is_due(self.now) {
+            return None;
+        }
+        self.advance(self.now);
+        finale::turn(self, engine)
+    }
+
+    /// Whether nothing more is to come.
+    pub fn is_over(&self) -> bool {
+        self.finale.is_over()
+    }
+
+    /// The end.
+    pub fn finish(mut self) -> Report {
+        self.settle_accounts();
+        let (counts, breaches) = self.ledger.close();
+        Report {
+            timeline: self.timeline.to_string(),
+            breaches,
+            counts,
+            tally: self.link.tally(),
+            steps: self.steps,
+            events: self.events,
+            hash: self.trace.finish(),
+            coverage: self.coverage,
+            ended: self.now,
+        }
+    }
+
+    /// The text of the timeline so far.
+    pub fn timeline(&self) -> String {
+        self.timeline.to_string()
     }
 
     fn named(&self, config: &str) -> Result<Arc<Config>, String> {

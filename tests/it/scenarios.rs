@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use maglev_core::Config;
-use maglev_sim::{Report, Scenario, play};
+use maglev_sim::{Report, Scenario, Settings, play};
 use maglevd::config::{self, Options};
 
 use crate::support::shelf;
@@ -41,7 +41,10 @@ fn scenarios() -> Vec<(String, Scenario)> {
 }
 
 fn run(name: &str, scenario: &Scenario) -> Report {
-    play(scenario, &read).unwrap_or_else(|error| panic!("fixtures/scenarios/{name}.yaml: {error}"))
+    let configs = scenario.configs(read);
+    configs
+        .and_then(|configs| play(scenario, configs, Settings::FULL))
+        .unwrap_or_else(|error| panic!("fixtures/scenarios/{name}.yaml: {error}"))
 }
 
 /// `SCENARIO=name cargo test --test it scenarios` plays one and prints its timeline.
@@ -59,7 +62,7 @@ fn every_scenario_ends_as_expected_and_as_reviewed() {
         if only.is_some() {
             println!("{name}: {}\n{}", scenario.about, report.timeline);
         }
-        for failure in &report.failures {
+        for failure in report.failures() {
             failures.push(format!("fixtures/scenarios/{name}.yaml, {failure}"));
         }
         if report.tally.crashes > 0 || report.tally.not_sent > 0 {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use maglev_core::Config;
-use maglev_sim::{Report, Scenario, play, swarm};
+use maglev_sim::{Report, Scenario, Settings, play, swarm};
 use maglevd::config::{self, Options};
 
 /// Seeds of a plain `cargo test`; `SEEDS=100000 cargo test --test it seeds` plays more, `FROM=n` begins elsewhere, `SHOW=file` writes
@@ -17,18 +17,21 @@ fn read(text: &str) -> Result<Arc<Config>, String> {
         .map_err(|error| error.to_string())
 }
 
+fn played(scenario: &Scenario) -> Result<Report, maglev_sim::script::ScriptError> {
+    play(scenario, scenario.configs(read)?, Settings::FULL)
+}
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// What is wrong with a run, if anything.
-fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
-    let mut wrong = report.failures.clone();
+fn verdict(report: &Report) -> Vec<String> {
+    let mut wrong = report.failures();
     // Who has seen two deaths of VPP by one look at it does not look again, as long as nobody says so.
     if report.timeline.contains("vpp-call-quarantined") {
         wrong.retain(|failure| !failure.contains("not in sync"));
     }
-    let foreign = scenario.to_string().contains("foreign:");
     let tally = report.tally;
     let mut count = |n: u64, what: &str| {
         if n > 0 {
@@ -37,29 +40,23 @@ fn verdict(scenario: &Scenario, report: &Report) -> Vec<String> {
     };
     count(tally.crashes, "deaths of VPP by a call");
     count(tally.not_sent, "calls that VPP would not have survived");
-    count(tally.sourceless, "servers added before VPP was told its GRE sources");
     count(tally.wild_flushes, "flushes of a VIP that VPP did not know");
-    // Somebody else's edits make calls idle and VIPs empty that would not be.
-    if !foreign {
-        count(tally.idle, "calls that changed nothing");
-        count(tally.emptied, "VIPs emptied on the way");
-    }
     wrong
 }
 
 fn judge(seed: u64) -> Result<u64, String> {
     let scenario = swarm::scenario(seed).map_err(|error| format!("no scenario: {error}"))?;
-    let played = catch_unwind(AssertUnwindSafe(|| play(&scenario, &read)));
-    if let (Ok(Ok(report)), Some(path)) = (&played, std::env::var_os("SHOW")) {
+    let run = catch_unwind(AssertUnwindSafe(|| played(&scenario)));
+    if let (Ok(Ok(report)), Some(path)) = (&run, std::env::var_os("SHOW")) {
         std::fs::write(path, &report.timeline).map_err(|error| error.to_string())?;
     }
-    let report = match played {
+    let report = match run {
         Ok(Ok(report)) => report,
         Ok(Err(error)) if error.message.contains("no configuration has") => return Ok(0),
         Ok(Err(error)) => return Err(error.to_string()),
         Err(_) => return Err("panicked".into()),
     };
-    let mut wrong = verdict(&scenario, &report);
+    let mut wrong = verdict(&report);
     wrong.extend(restarted(seed, &report)?);
     if wrong.is_empty() { Ok(report.steps) } else { Err(wrong.join("; ")) }
 }
@@ -74,7 +71,7 @@ fn restarted(seed: u64, report: &Report) -> Result<Option<String>, String> {
     }
     let file = file.replace("until:", "  - { at: 690s, daemon: restart }\nuntil:");
     let scenario = Scenario::read(&file).map_err(|error| error.to_string())?;
-    let again = play(&scenario, &read).map_err(|error| error.to_string())?;
+    let again = played(&scenario).map_err(|error| error.to_string())?;
     let more = again.tally.writes - report.tally.writes;
     Ok((more > 0).then(|| format!("an unchanged restart made {more} writes")))
 }

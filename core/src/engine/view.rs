@@ -4,11 +4,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::backend::Backend;
+use crate::dataplane::Dataplane;
+use crate::frontend::Frontends;
 use crate::health::State;
 use crate::input::Outcome;
 use crate::model::{VipKey, Weight};
 use crate::time::Instant;
-use crate::warmup::Phase;
+use crate::warmup::{Phase, Warmup};
 
 use super::Engine;
 
@@ -97,6 +100,26 @@ impl Engine {
             backends: self.slots.iter().flatten().map(backend_view).collect(),
             frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
         }
+    }
+
+    /// The conversation with VPP, to look at.
+    pub const fn dataplane(&self) -> &Dataplane {
+        &self.dataplane
+    }
+
+    /// The gates, to look at.
+    pub const fn warmup(&self) -> &Warmup {
+        &self.warmup
+    }
+
+    /// The frontends, to look at.
+    pub const fn frontends(&self) -> &Frontends {
+        &self.frontends
+    }
+
+    /// The backends by slot, to look at.
+    pub fn backends(&self) -> impl Iterator<Item = (u32, &Backend)> {
+        (0u32..).zip(&self.slots).filter_map(|(slot, backend)| Some((slot, backend.as_ref()?)))
     }
 
     /// Whether any new flow of `vip` should find a server.

@@ -10,6 +10,7 @@ use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Que
 use crate::chance;
 use crate::script::FaultKind;
 use crate::vpp::{Crash, LbPlugin};
+use crate::watch::{Execution, Sender};
 
 impl Link {
     /// Executes everything that is due by `now`, in order.
@@ -53,7 +54,7 @@ impl Link {
 
     fn execute(&mut self, connection: ConnectionId, queued: Queued) {
         let Queued { call, request, run_at, must_serve } = queued;
-        let fault = self.strike(&request);
+        let fault = self.strike(&request, run_at);
         let reply = match fault {
             Some(FaultKind::Refuse(retval)) => Ok(Reply::Refused(retval)),
             Some(
@@ -62,7 +63,7 @@ impl Link {
                 | FaultKind::DropLinkAfter
                 | FaultKind::RestartAfter,
             )
-            | None => self.watch(&request, must_serve, run_at),
+            | None => self.answer(&request, Sender::Daemon, must_serve, run_at),
         };
         let reply = match reply {
             Ok(reply) => reply,
@@ -85,7 +86,7 @@ impl Link {
 
     fn execute_unheard(&mut self, orphan: &Queued) {
         let Request::Write(write) = &orphan.request else { return };
-        match self.watch(&orphan.request, orphan.must_serve, orphan.run_at) {
+        match self.answer(&orphan.request, Sender::Gone, orphan.must_serve, orphan.run_at) {
             Ok(reply) => {
                 self.count(&orphan.request, &reply);
                 let retval = if let Reply::Refused(retval) = reply { retval } else { 0 };
@@ -95,18 +96,19 @@ impl Link {
         }
     }
 
-    /// What the plugin answers.
-    fn answer(&mut self, request: &Request, at: Instant) -> Result<Reply, Crash> {
+    /// What the plugin answers, and what it did to the traffic.
+    fn answer(&mut self, request: &Request, by: Sender, must_serve: bool, at: Instant) -> Result<Reply, Crash> {
+        if let Request::Write(write) = request {
+            if self.plugin().is_none() {
+                return Ok(Reply::Refused(-1));
+            }
+            let retval = self.execute_write(write, by, must_serve, at)?;
+            return Ok(if retval == 0 { Reply::Done } else { Reply::Refused(retval) });
+        }
         let Process::Up(plugin) = &mut self.process else { return Ok(Reply::Refused(-1)) };
         plugin.advance(at);
         Ok(match request {
-            Request::Write(write) => {
-                let before = plugin.wild_flushes();
-                let retval = plugin.write(write, at)?;
-                self.tally.wild_flushes += plugin.wild_flushes() - before;
-                if retval == 0 { Reply::Done } else { Reply::Refused(retval) }
-            }
-            Request::Read(Read::Ping) => Reply::Done,
+            Request::Read(Read::Ping) | Request::Write(_) => Reply::Done,
             Request::Read(Read::Conf) => Reply::Conf(plugin.conf()),
             Request::Read(Read::Vips) => Reply::Vips(plugin.vips()),
             Request::Read(Read::Servers(filter)) => Reply::Servers(plugin.servers(*filter)),
@@ -114,30 +116,44 @@ impl Link {
         })
     }
 
-    /// The same, and what it did to the traffic.
-    fn watch(&mut self, request: &Request, must_serve: bool, at: Instant) -> Result<Reply, Crash> {
-        let lowered = match request {
-            Request::Write(write @ (Write::SetWeight { .. } | Write::DelAs { .. })) => Some(write),
-            Request::Write(_) | Request::Read(_) => None,
-        };
-        let vip = lowered.and_then(Write::vip);
+    /// Executes a write of anybody and notes what came of it.
+    pub(super) fn execute_write(
+        &mut self,
+        write: &Write,
+        by: Sender,
+        must_serve: bool,
+        at: Instant,
+    ) -> Result<i32, Crash> {
+        let lowers = matches!(write, Write::SetWeight { .. } | Write::DelAs { .. });
+        let vip = write.vip().filter(|_| lowers);
         let before = self.weights(vip);
-        let reply = self.answer(request, at)?;
-        if let (Request::Write(Write::AddAs { .. }), Reply::Done) = (request, &reply) {
-            let sourceless = |plugin: &LbPlugin| plugin.conf().ip4_source.is_broadcast();
-            self.tally.sourceless += u64::from(self.plugin().is_some_and(sourceless));
-        }
+        let Process::Up(plugin) = &mut self.process else { return Ok(-1) };
+        plugin.advance(at);
+        let wild = plugin.wild_flushes();
+        let sourceless = plugin.conf().ip4_source.is_broadcast();
+        let retval = plugin.write(write, at)?;
+        let wild = plugin.wild_flushes() > wild;
+        self.tally.wild_flushes += u64::from(wild && by != Sender::Stranger);
         let after = self.weights(vip);
         let serves = |weights: &[(IpAddr, Weight)]| weights.iter().any(|(_, weight)| weight.is_positive());
+        let positive = (serves(&before), serves(&after));
         // Taking a whole VIP down deletes its servers without a flush: that is meant.
-        let meant = matches!(lowered, Some(Write::DelAs { flows: Flows::Keep, .. }));
-        if let Some(write) = lowered.filter(|_| must_serve && !meant && serves(&before) && !serves(&after)) {
-            self.tally.emptied += 1;
+        let meant = matches!(write, Write::DelAs { flows: Flows::Keep, .. });
+        if must_serve && !meant && positive == (true, false) {
             self.notes.push((at, Note::Emptied(write.clone())));
         }
-        let idle = matches!(lowered, Some(Write::SetWeight { flows: Flows::Keep, .. })) && before == after;
-        self.tally.idle += u64::from(idle && reply == Reply::Done);
-        Ok(reply)
+        self.executions.push(Execution {
+            at,
+            write: write.clone(),
+            retval,
+            by,
+            must_serve,
+            positive,
+            idle: lowers && before == after,
+            sourceless,
+            wild,
+        });
+        Ok(retval)
     }
 
     fn weights(&self, vip: Option<VipKey>) -> Vec<(IpAddr, Weight)> {
@@ -206,6 +222,9 @@ impl Link {
         let plugin = LbPlugin::with_options(1_000 + self.processes, boot_time, at, self.options);
         self.process = Process::Up(Box::new(plugin));
         self.is_reachable = true;
+        if self.processes > 1 {
+            self.notes.push((at, Note::Replaced));
+        }
     }
 
     fn tell_end(&mut self, at: Instant, why: &str) {

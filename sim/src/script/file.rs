@@ -10,7 +10,7 @@ use serde_saphyr::{Location, Spanned};
 use super::happening::parse_command;
 use super::words::{Confused, Exact, instant, number};
 use super::{
-    Behaviour, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid, Scenario,
+    Behaviour, Conclusion, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid, Scenario,
     ScriptError, VppChange, Who, parse_write,
 };
 
@@ -25,7 +25,8 @@ struct ScenarioFile {
     configs: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     events: Vec<Spanned<EventFile>>,
-    until: Spanned<String>,
+    until: Option<Spanned<String>>,
+    converge: Option<Spanned<String>>,
     expect: Option<Spanned<Facts>>,
 }
 
@@ -61,14 +62,50 @@ pub(super) fn read(yaml: &str) -> Result<Scenario, ScriptError> {
     }
     let configs = configs(file.config, file.configs)?;
     let mut events = events(file.events, &configs)?;
-    let until = instant(&file.until.value).map_err(|confused| at(&file.until.referenced, confused))?;
-    if events.last().is_some_and(|event| event.at > until) {
-        return Err(at(&file.until.referenced, "until comes before the last event: raise it".into()));
+    let (until, conclusion) = end(file.until, file.converge)?;
+    if let Some(last) = events.last().filter(|event| event.at > until) {
+        return Err(ScriptError { line: last.line, message: "this comes after the end: move the end".into() });
     }
     if let Some(facts) = file.expect {
         events.push(Event { line: facts.referenced.line(), at: until, happening: expectation(facts)? });
     }
-    Ok(Scenario { about: file.about.value, seed: file.seed, configs, events, until })
+    Ok(Scenario { about: file.about.value, seed: file.seed, configs, events, until, conclusion })
+}
+
+/// When it ends, or when the second act begins.
+fn end(
+    until: Option<Spanned<String>>,
+    converge: Option<Spanned<String>>,
+) -> Result<(Instant, Option<Conclusion>), ScriptError> {
+    match (until, converge) {
+        (Some(until), None) => {
+            let end = instant(&until.value).map_err(|confused| at(&until.referenced, confused))?;
+            Ok((end, None))
+        }
+        (None, Some(converge)) => {
+            let conclusion =
+                conclusion(&converge.value).map_err(|confused| at(&converge.referenced, confused))?;
+            Ok((conclusion.from, Some(conclusion)))
+        }
+        (Some(_), Some(converge)) => Err(at(
+            &converge.referenced,
+            "until and converge are two ends: keep until for a run that just stops, converge for one that must come \
+             to rest"
+                .into(),
+        )),
+        (None, None) => Err(ScriptError {
+            line: 0,
+            message: "there is no end: add until: 60s, or converge: 60s for a run that must come to rest".into(),
+        }),
+    }
+}
+
+fn conclusion(sentence: &str) -> Result<Conclusion, Confused> {
+    let (from, restart) = match sentence.strip_suffix(" then restart") {
+        Some(from) => (from, true),
+        None => (sentence, false),
+    };
+    Ok(Conclusion { from: instant(from)?, restart })
 }
 
 fn at(location: &Location, message: String) -> ScriptError {
@@ -237,7 +274,12 @@ pub(super) fn print(scenario: &Scenario, f: &mut fmt::Formatter<'_>) -> fmt::Res
     for event in &scenario.events {
         print_event(event.at, &event.happening, f)?;
     }
-    writeln!(f, "until: {}", Exact(scenario.until.since_start()))
+    let end = Exact(scenario.until.since_start());
+    match scenario.conclusion {
+        None => writeln!(f, "until: {end}"),
+        Some(Conclusion { restart: false, .. }) => writeln!(f, "converge: {end}"),
+        Some(Conclusion { restart: true, .. }) => writeln!(f, "converge: {end} then restart"),
+    }
 }
 
 fn print_event(at: Instant, happening: &Happening, f: &mut fmt::Formatter<'_>) -> fmt::Result {

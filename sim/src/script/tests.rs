@@ -50,6 +50,9 @@ expect: { in-sync: true, flows-moved: 0 }
     };
     let again = Scenario::read(&scenario.to_string()).unwrap();
     assert_eq!(without_lines(again), without_lines(scenario));
+    for end in ["converge: 60s\n", "converge: 60s then restart\n"] {
+        assert!(read(end).unwrap().to_string().ends_with(end), "{end}");
+    }
 }
 
 /// Every mistake names its line and what to write instead.
@@ -59,7 +62,9 @@ fn mistakes_name_their_line_and_the_remedy() {
         ("until: 5\n", 4, "write 300ms, 5.2s"),
         ("until: 5s\nunitl: 6s\n", 5, "unitl"),
         ("events:\n  - { at: 2s, vpp: up }\n  - { at: 1s, vpp: up }\nuntil: 5s\n", 6, "move it up"),
-        ("events:\n  - { at: 9s, vpp: up }\nuntil: 5s\n", 6, "raise it"),
+        ("events:\n  - { at: 9s, vpp: up }\nuntil: 5s\n", 5, "move the end"),
+        ("until: 5s\nconverge: 6s\n", 5, "two ends"),
+        ("converge: 6s and restart\n", 4, "not a duration"),
         ("events:\n  - { at: 1s }\nuntil: 5s\n", 5, "nothing happens here"),
         ("events:\n  - { at: 1s, backend: {} }\nuntil: 5s\n", 5, "nothing happens here"),
         ("events:\n  - { at: 1s, vpp: up, daemon: kill }\nuntil: 5s\n", 5, "two events"),

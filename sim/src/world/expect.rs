@@ -4,6 +4,7 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
+use maglev_core::Engine;
 use maglev_core::engine::FrontendView;
 use maglev_core::model::VipKey;
 
@@ -12,7 +13,7 @@ use crate::script::{Facts, Who};
 
 impl World {
     /// What is not as expected, in words.
-    pub(super) fn unmet(&self, facts: &Facts) -> Result<Vec<String>, String> {
+    pub(super) fn unmet(&self, facts: &Facts, engine: Option<&Engine>) -> Result<Vec<String>, String> {
         let mut unmet = Vec::new();
         let tally = self.link.tally();
         differs(&mut unmet, "writes", facts.writes, &tally.writes);
@@ -21,7 +22,10 @@ impl World {
         differs(&mut unmet, "packets-dropped", facts.packets_dropped, &self.traffic.dropped);
         for (fact, strict) in [(facts.in_sync, true), (facts.settled, false)] {
             let Some(wanted) = fact else { continue };
-            let differences = self.differences(strict);
+            let differences = match engine {
+                Some(engine) => self.differences(engine, strict),
+                None => vec!["maglevd is not running".to_owned()],
+            };
             match (wanted, differences.is_empty()) {
                 (true, false) => unmet.push(format!("not in sync: {}", differences.join("; "))),
                 (false, true) => unmet.push("in sync, which was not expected".into()),
@@ -65,8 +69,7 @@ impl World {
     }
 
     /// How VPP differs from what the engine wants; both sides are looked at directly, not through its picture.
-    fn differences(&self, strict: bool) -> Vec<String> {
-        let Some(engine) = self.daemon.engine() else { return vec!["maglevd is not running".into()] };
+    pub(super) fn differences(&self, engine: &Engine, strict: bool) -> Vec<String> {
         let view = engine.view();
         let mut differences = Vec::new();
         let says = |frontend: &&FrontendView| strict || frontend.out_of_sync.is_none();

@@ -7,6 +7,7 @@ use maglev_core::config::{
 };
 
 use super::*;
+use crate::straight::play;
 
 /// `www` with as many backends `b1`, `b2`, ... as the text says; checked by TCP every two seconds.
 fn read(text: &str) -> Result<Arc<Config>, String> {
@@ -40,14 +41,15 @@ fn read(text: &str) -> Result<Arc<Config>, String> {
 fn run(rest: &str) -> Report {
     let text = format!("about: a test\nconfig: \"3\"\nconfigs: {{ two: \"2\" }}\n{rest}");
     let scenario = Scenario::read(&text).unwrap();
-    let report = play(&scenario, &read).unwrap();
-    assert_eq!(play(&scenario, &read).unwrap(), report, "the same scenario twice is the same run");
+    let again = || play(&scenario, scenario.configs(read).unwrap(), Settings::FULL).unwrap();
+    let report = again();
+    assert_eq!(again(), report, "the same scenario twice is the same run");
     report
 }
 
 fn assert_met(rest: &str) -> Report {
     let report = run(rest);
-    assert!(report.failures.is_empty(), "{}\n{}", report.failures.join("\n"), report.timeline);
+    assert!(report.breaches.is_empty(), "{}\n{}", report.failures().join("\n"), report.timeline);
     report
 }
 
@@ -68,8 +70,10 @@ expect: { in-sync: true, refused: 0, weights: { www: { b1: 100, 198.51.100.3: 10
 #[test]
 fn what_is_not_met_is_said() {
     let report = run("until: 60s\nexpect: { writes: 0, in-sync: false, weights: { www: { b1: 7 } } }\n");
-    assert_eq!(report.failures.len(), 3, "{:?}", report.failures);
-    assert!(report.failures[2].contains("line 5, at 1m0s: weight of b1 in www is 100, expected 7"));
+    assert_eq!(report.breaches.len(), 1, "{:?}", report.breaches);
+    let said = report.breaches[0].to_string();
+    assert!(said.starts_with("expect at 1m0s: line 5: "), "{said}");
+    assert!(said.contains("weight of b1 in www is 100, expected 7"), "{said}");
 }
 
 #[test]

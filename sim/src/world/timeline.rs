@@ -2,7 +2,7 @@
 //!
 //! Calls stand there once they are answered; pings do not, and a probe only when it ends otherwise than the one before.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use maglev_core::{CallId, GoDuration, Input, Instant, ProbeId, ProbeOrder};
 use crate::link::Note;
 use crate::script::Happening;
 
-/// The lines so far, and what they must remember.
-#[derive(Default)]
+/// The lines so far, and what they must remember. Without readers nothing is written at all.
 pub(super) struct Timeline {
+    is_read: bool,
     text: String,
     open: BTreeMap<CallId, Request>,
     probed: BTreeMap<ProbeId, IpAddr>,
@@ -27,30 +27,46 @@ pub(super) fn time(at: Instant) -> GoDuration {
 }
 
 impl Timeline {
-    pub(super) fn line(&mut self, at: Instant, who: &str, what: &str) {
-        let time = time(at).to_string();
-        self.text.push_str(&format!("{time:>8}  {who:<8} {what}\n"));
+    pub(super) const fn new(is_read: bool) -> Self {
+        Self {
+            is_read,
+            text: String::new(),
+            open: BTreeMap::new(),
+            probed: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
     }
 
-    pub(super) fn lines(&mut self, at: Instant, who: &str, lines: Vec<String>) {
+    pub(super) fn line(&mut self, at: Instant, who: &str, what: &dyn fmt::Display) {
+        if self.is_read {
+            let time = time(at).to_string();
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.text, "{time:>8}  {who:<8} {what}");
+        }
+    }
+
+    pub(super) fn lines(&mut self, at: Instant, who: &str, lines: &[String]) {
         for what in lines {
-            self.line(at, who, &what);
+            self.line(at, who, what);
         }
     }
 
     pub(super) fn happening(&mut self, at: Instant, happening: &Happening) {
+        if !self.is_read {
+            return;
+        }
         match happening {
             Happening::Backend { who, behaviour } => self.line(at, "backend", &format!("{who}: {behaviour}")),
-            Happening::Vpp(change) => self.line(at, "vpp", &change.to_string()),
-            Happening::Fault(fault) => self.line(at, "fault", &fault.to_string()),
+            Happening::Vpp(change) => self.line(at, "vpp", change),
+            Happening::Fault(fault) => self.line(at, "fault", fault),
             // VPP's answer belongs to it, so it is written when that is known.
             Happening::Foreign(_) | Happening::Expect(_) => (),
             Happening::Reload { config, forced } => {
                 self.line(at, "reload", &format!("{config}{}", if *forced { " forced" } else { "" }));
             }
             Happening::ReloadInvalid(kind) => self.line(at, "reload", &format!("invalid: {}", kind.word())),
-            Happening::Operator(command) => self.line(at, "operator", &command.to_string()),
-            Happening::Daemon(change) => self.line(at, "daemon", &change.to_string()),
+            Happening::Operator(command) => self.line(at, "operator", command),
+            Happening::Daemon(change) => self.line(at, "daemon", change),
             Happening::Traffic { frontend, flows } => {
                 self.line(at, "traffic", &format!("{frontend}: {flows} flows"));
             }
@@ -58,6 +74,9 @@ impl Timeline {
     }
 
     pub(super) fn note(&mut self, at: Instant, note: &Note) {
+        if !self.is_read {
+            return;
+        }
         match note {
             Note::Unheard(write, retval) => {
                 self.line(at, "unheard", &format!("{write}: {}", answer(*retval)));
@@ -66,17 +85,23 @@ impl Timeline {
             Note::Foreign(write, retval) => {
                 self.line(at, "foreign", &format!("{write}: {}", answer(*retval)));
             }
-            Note::Emptied(write) => self.line(at, "EMPTIED", &write.to_string()),
-            Note::Crashed(crash) => self.line(at, "CRASH", &crash.to_string()),
+            Note::Emptied(write) => self.line(at, "EMPTIED", write),
+            Note::Crashed(crash) => self.line(at, "CRASH", crash),
+            // It is seen by what becomes of the call.
+            Note::Struck(_) | Note::Replaced => (),
         }
     }
 
     pub(super) fn probe(&mut self, order: &ProbeOrder) {
-        self.probed.insert(order.probe, order.address);
+        if self.is_read {
+            self.probed.insert(order.probe, order.address);
+        }
     }
 
     pub(super) fn call(&mut self, call: CallId, request: &Request) {
-        self.open.insert(call, request.clone());
+        if self.is_read {
+            self.open.insert(call, request.clone());
+        }
     }
 
     /// maglevd dropped its connection: its open calls are answered by that.
@@ -85,6 +110,9 @@ impl Timeline {
     }
 
     pub(super) fn input(&mut self, at: Instant, input: &Input) {
+        if !self.is_read {
+            return;
+        }
         match input {
             Input::ProbeFinished { probe, outcome, .. } => self.probe_finished(at, *probe, outcome),
             Input::VppReplied { call, reply, .. } => {
@@ -93,12 +121,12 @@ impl Timeline {
                 }
             }
             Input::VppDisconnected { .. } => {
-                self.line(at, "link", &input.to_string());
+                self.line(at, "link", input);
                 for request in core::mem::take(&mut self.open).into_values() {
                     self.line(at, "call", &format!("{request}: no answer"));
                 }
             }
-            Input::VppConnected { .. } => self.line(at, "link", &input.to_string()),
+            Input::VppConnected { .. } => self.line(at, "link", input),
             // These stand there as happenings of the scenario.
             Input::WakeupDue
             | Input::ConfigLoaded { .. }

@@ -1,0 +1,156 @@
+//! The oracles: what must never be seen of a run, each with an id, a precondition, and a count of real evaluations.
+//!
+//! An oracle whose precondition never held has proved nothing; that is why every judgement is counted, also the good
+//! ones. `sim/README.md` has the table, and a test compares it with this list.
+
+use core::fmt;
+
+use maglev_core::{GoDuration, Instant};
+
+macro_rules! oracles {
+    ($($name:ident $id:literal, $rule:literal, when $when:literal;)*) => {
+        /// A rule that holds in every run.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Oracle { $(#[doc = $rule] $name,)* }
+
+        impl Oracle {
+            /// All of them, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Group and name, as reports and the table have it.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)* }
+            }
+
+            /// What must hold.
+            pub const fn rule(self) -> &'static str {
+                match self { $(Self::$name => $rule,)* }
+            }
+
+            /// When it is judged.
+            pub const fn precondition(self) -> &'static str {
+                match self { $(Self::$name => $when,)* }
+            }
+        }
+    };
+}
+
+oracles! {
+    HandsOff "gates/hands-off", "Nothing is written before startup-min-delay.", when "a write is sent";
+    Unreleased "gates/unreleased", "Nothing is written to a frontend that is not released.", when "a write is sent";
+    Once "gates/once", "Each frontend is released once.", when "a release is told";
+    StayOpen "gates/stay-open", "A gate that was open never closes.", when "a frontend had an open gate before the step";
+
+    StaleLink "link/stale", "No call is sent on a connection that is not up.", when "a call is sent";
+    Window "link/window", "Never more calls in flight than the window.", when "every step";
+    LookFirst "link/look-first", "No write before VPP was looked at on this connection.", when "a write is sent";
+
+    Idle "calls/idle", "An acknowledged call changes something in VPP, or is a flush.", when "a weight is set, and nobody else edited VPP since it was read";
+    Deadly "calls/deadly", "No call that VPP would not survive is sent.", when "a write reaches VPP";
+    Order "calls/order", "Creating, flushing and deleting a VIP stand alone; nothing goes beside lb_conf.", when "a write is sent";
+    ConfFirst "calls/conf-first", "lb_conf comes before the first server.", when "a server is added";
+    KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed";
+
+    Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
+    FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
+    FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
+    FlushOwed "traffic/flush-owed", "At the end nobody's flows stay with a server that is down or disabled.", when "the world has settled, traffic runs, flush-on-down is on and VPP was not edited by others";
+    FlowsKept "traffic/flows-kept", "A flow changes its server only for a flush, a delete, a foreign edit or a restart of VPP.", when "a packet of a known flow is forwarded";
+    VipKept "traffic/vip-kept", "No configured VIP is deleted unless it differs in what only a recreate can mend.", when "a VIP is deleted";
+
+    KnownKept "state/known-kept", "A reload leaves state and counter of backends that it does not concern.", when "a reload is accepted";
+    Stale "state/stale", "A result of an old probe changes nothing.", when "a result arrives that is not of the probe under way";
+    Inconclusive "state/inconclusive", "An inconclusive result moves no counter.", when "an inconclusive result arrives";
+    Verdict "state/verdict", "State and counter are those of a naive count over the whole history.", when "every step that touches a backend";
+    Weights "state/weights", "Effective weights are those of a naive recomputation.", when "a step after which no hold and no presumption is in force for the frontend";
+    Due "state/due", "Whoever is checked, enabled and not paused has a due time or a probe under way.", when "every step of a running process";
+    Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, and never two at once.", when "a probe starts";
+    Wakeup "state/wakeup", "After a step the next wakeup is later than now.", when "every step";
+    Deadlines "state/deadlines", "Armed deadlines are bounded by what is configured.", when "every step";
+    FreshStart "state/fresh-start", "After any reloads the wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled and no operator interfered";
+
+    RefusalStays "isolation/refusal", "A refusal puts no other frontend out of sync.", when "VPP refuses a write of a VIP";
+    Repeats "isolation/repeats", "The same refused call is not repeated without end.", when "VPP refuses a write";
+    Stated "isolation/stated", "Every lasting difference is stated as out-of-sync.", when "the world has settled";
+
+    Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a write is sent, or the process lives on, after SIGTERM";
+    Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered and nothing is out of sync";
+    InSyncEarly "process/in-sync-early", "A reload is not in sync before VPP was looked at.", when "a reload is accepted";
+
+    Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
+    Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
+    ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
+    DownReaches "liveness/down-reaches", "A down verdict reaches the socket at once while VPP answers.", when "a backend goes down that an open frontend holds above 0 in a synced VPP";
+    LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
+    Told "expect", "What the scenario expects is true.", when "an expect of the file";
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which.
+    pub oracle: Oracle,
+    /// The world's time.
+    pub at: Instant,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.oracle.id(), GoDuration(self.at.since_start()), self.what)
+    }
+}
+
+/// How often each oracle was really evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts([u64; Oracle::ALL.len()]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self([0; Oracle::ALL.len()])
+    }
+}
+
+impl Counts {
+    /// Evaluations of one oracle.
+    pub const fn of(&self, oracle: Oracle) -> u64 {
+        self.0[oracle as usize]
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, n) in self.0.iter_mut().zip(other.0) {
+            *sum += n;
+        }
+    }
+}
+
+/// Breaches kept of one run; the first is what matters.
+const BREACHES_MAX: usize = 16;
+
+/// Every judgement of one run.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    counts: Counts,
+    breaches: Vec<Breach>,
+}
+
+impl Ledger {
+    /// Judges `oracle` once; `what` says what was seen if it does not hold.
+    pub fn judge(&mut self, oracle: Oracle, at: Instant, holds: bool, what: impl FnOnce() -> String) {
+        self.counts.0[oracle as usize] += 1;
+        if !holds && self.breaches.len() < BREACHES_MAX {
+            self.breaches.push(Breach { oracle, at, what: what() });
+        }
+    }
+
+    /// Whether every rule held so far.
+    pub const fn is_clean(&self) -> bool {
+        self.breaches.is_empty()
+    }
+
+    pub(crate) fn close(self) -> (Counts, Vec<Breach>) {
+        (self.counts, self.breaches)
+    }
+}

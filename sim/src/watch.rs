@@ -1,0 +1,126 @@
+//! Watches a run from outside and judges it. One file per group of oracles; none of them knows how the engine decides.
+//!
+//! Every lane reports the same three things: a step of the engine, a write as VPP executed it, and what the world did.
+
+mod calls;
+mod gates;
+mod link;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use maglev_core::model::{VipKey, Write};
+use maglev_core::{Action, Config, Engine, Input, Instant};
+
+use crate::oracle::Ledger;
+use crate::script::Happening;
+use crate::vpp::LbPlugin;
+
+/// One step of the engine: what it heard and what it asks for, before anything of that is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The world's time.
+    pub now: Instant,
+    /// Since the start of the process: the engine's time.
+    pub elapsed: Duration,
+    /// What it heard.
+    pub input: &'a Input,
+    /// What it asks for.
+    pub actions: &'a [Action],
+    /// The engine after the step.
+    pub engine: &'a Engine,
+    /// Calls sent before this step that VPP has not executed.
+    pub in_flight: usize,
+    /// What VPP is at this moment, if it can be looked at.
+    pub plugin: Option<&'a LbPlugin>,
+}
+
+/// One write as VPP executed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub write: Write,
+    /// VPP's answer.
+    pub retval: i32,
+    /// Who sent it.
+    pub by: Sender,
+    /// Its VIP was meant to have a positive weight when it was sent.
+    pub must_serve: bool,
+    /// Its VIP had a positive weight before and after.
+    pub positive: (bool, bool),
+    /// It lowered or deleted a server of a VIP, and left every weight as it was.
+    pub idle: bool,
+    /// VPP had not been told its GRE sources.
+    pub sourceless: bool,
+    /// It flushed a VIP that VPP did not know by that name.
+    pub wild: bool,
+}
+
+/// Who sent a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// maglevd, on the connection that is up.
+    Daemon,
+    /// maglevd, on a connection that has ended: nobody hears the answer.
+    Gone,
+    /// Somebody else.
+    Stranger,
+}
+
+/// What the watchers of VPP's other side see: a step, an execution, a happening.
+pub(crate) trait Watcher {
+    /// The engine made a step.
+    fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger);
+    /// VPP executed a write.
+    fn executed(&mut self, _execution: &Execution, _ledger: &mut Ledger) {}
+    /// The world did something.
+    fn happened(&mut self, _happening: &Happening, _now: Instant) {}
+    /// VPP, and all that it held, is another one.
+    fn vpp_replaced(&mut self) {}
+}
+
+/// All watchers of one process of maglevd.
+pub(crate) struct Watch {
+    gates: gates::Gates,
+    calls: calls::Calls,
+    link: link::Link,
+}
+
+impl Watch {
+    /// A new process begins with this configuration.
+    pub(crate) fn new(config: &Arc<Config>) -> Self {
+        Self { gates: gates::Gates::new(config), calls: calls::Calls::default(), link: link::Link::default() }
+    }
+
+    fn all(&mut self) -> [&mut dyn Watcher; 3] {
+        [&mut self.gates, &mut self.calls, &mut self.link]
+    }
+}
+
+impl Watcher for Watch {
+    fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
+        self.all().into_iter().for_each(|watcher| watcher.step(step, ledger));
+    }
+
+    fn executed(&mut self, execution: &Execution, ledger: &mut Ledger) {
+        self.all().into_iter().for_each(|watcher| watcher.executed(execution, ledger));
+    }
+
+    fn happened(&mut self, happening: &Happening, now: Instant) {
+        self.all().into_iter().for_each(|watcher| watcher.happened(happening, now));
+    }
+
+    fn vpp_replaced(&mut self) {
+        self.all().into_iter().for_each(Watcher::vpp_replaced);
+    }
+}
+
+/// The VIP of a frontend that a step names: a reload at the same instant may have dropped it again.
+pub(crate) fn vip_named(step: &Step<'_>, known: &Config, frontend: &str) -> Option<VipKey> {
+    let of_file = |config: &Config| {
+        config.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
+    };
+    step.engine.vip_of(frontend).or_else(|| of_file(known))
+}

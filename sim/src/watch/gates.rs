@@ -1,0 +1,106 @@
+//! The gates of warm-up, watched from outside: nothing is written before its gate is open.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use maglev_core::model::{Request, VipKey};
+use maglev_core::{Action, Config, Event, GoDuration, Input};
+
+use super::{Step, Watcher, vip_named};
+use crate::oracle::{Ledger, Oracle};
+
+/// What one process may write.
+#[derive(Debug)]
+pub(super) struct Gates {
+    config: Arc<Config>,
+    hands_off: Duration,
+    max: Duration,
+    released: BTreeSet<VipKey>,
+    over: bool,
+    stopping: bool,
+    late: bool,
+}
+
+impl Gates {
+    pub(super) fn new(config: &Arc<Config>) -> Self {
+        let lb = config.lb();
+        let warms_up = !lb.startup_max_delay.is_zero();
+        Self {
+            config: config.clone(),
+            hands_off: if warms_up { lb.startup_min_delay.min(lb.startup_max_delay) } else { Duration::ZERO },
+            max: lb.startup_max_delay,
+            released: BTreeSet::new(),
+            over: !warms_up,
+            stopping: false,
+            late: false,
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only the events of the gates matter here")]
+    fn told(&mut self, event: &Event, step: &Step<'_>, ledger: &mut Ledger) {
+        match event {
+            Event::WarmupRelease { frontend, .. } => {
+                let vip = vip_named(step, &self.config, frontend);
+                let is_first = vip.is_some_and(|vip| self.released.insert(vip));
+                ledger.judge(Oracle::Once, step.now, is_first, || {
+                    format!("{frontend} was released twice, or does not exist")
+                });
+            }
+            Event::WarmupComplete { .. } | Event::WarmupMaxDelay { .. } => self.over = true,
+            Event::Stopping => self.stopping = true,
+            _ => (),
+        }
+    }
+
+    fn call(&self, request: &Request, step: &Step<'_>, ledger: &mut Ledger) {
+        let Request::Write(write) = request else { return };
+        let elapsed = step.elapsed;
+        ledger.judge(Oracle::HandsOff, step.now, elapsed >= self.hands_off, || {
+            format!("{write} was sent {} after the start", GoDuration(elapsed))
+        });
+        let open = match write.vip() {
+            None => self.over || !self.released.is_empty(),
+            Some(vip) => self.over || self.released.contains(&vip),
+        };
+        ledger.judge(Oracle::Unreleased, step.now, open, || {
+            format!("{write} was sent at {} through a closed gate", GoDuration(elapsed))
+        });
+    }
+}
+
+impl Watcher for Gates {
+    fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
+        if let Input::ConfigLoaded { config, .. } = step.input {
+            self.config = config.clone();
+        }
+        for action in step.actions {
+            match action {
+                Action::Tell(event) => self.told(event, step, ledger),
+                Action::Call { request, .. } => self.call(request, step, ledger),
+                Action::StartProbe(_)
+                | Action::CancelProbe(_)
+                | Action::Connect(_)
+                | Action::Disconnect(_)
+                | Action::Answer { .. }
+                | Action::Exit => (),
+            }
+        }
+        let warmup = step.engine.warmup();
+        let shut = self.released.iter().find(|vip| !warmup.is_open(**vip));
+        if !self.released.is_empty() || self.over {
+            let is_open = shut.is_none() && (!self.over || warmup.phase() == maglev_core::warmup::Phase::Over);
+            ledger.judge(Oracle::StayOpen, step.now, is_open, || match shut {
+                Some(vip) => format!("the gate of {vip} was closed again"),
+                None => "warm-up was over and is not".into(),
+            });
+        }
+        // Judged once, at the first step after the deadline: a stalled daemon makes its step later.
+        if !self.late && !self.stopping && step.elapsed >= self.max {
+            self.late = true;
+            ledger.judge(Oracle::ReleasedByMax, step.now, self.over, || {
+                format!("warm-up is not over {} after the start", GoDuration(step.elapsed))
+            });
+        }
+    }
+}
