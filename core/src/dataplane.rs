@@ -391,15 +391,16 @@ impl Dataplane {
 
     /// `lb_conf` goes first in every sync: before it VPP sends GRE from 255.255.255.255. True when the rest may follow.
     fn pump_conf(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) -> bool {
-        let Some(wanted) = ctx.lb.conf.filter(|_| !ctx.frontends.is_empty()) else { return true };
-        let is_sync = !self.ready.is_empty() || self.round.is_some();
-        if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
-            return true;
-        }
+        // One of an earlier configuration too: what VPP holds is not known before its answer.
         let under_way =
             self.window.values().any(|sent| matches!(sent.request, Request::Write(Write::SetConf(_))));
         if under_way {
             return false;
+        }
+        let Some(wanted) = ctx.lb.conf.filter(|_| !ctx.frontends.is_empty()) else { return true };
+        let is_sync = !self.ready.is_empty() || self.round.is_some();
+        if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
+            return true;
         }
         let request = Request::Write(Write::SetConf(wanted));
         if self.conf_refusals >= refusal::ATTEMPTS || self.quarantine.contains(&request) {

@@ -4,8 +4,10 @@
 
 pub mod backends;
 pub mod chance;
+pub mod choices;
 pub mod link;
 pub mod oracle;
+pub mod plot;
 pub mod script;
 pub mod straight;
 pub mod swarm;
@@ -16,6 +18,6 @@ pub mod world;
 pub use backends::Backends;
 pub use link::Link;
 pub use script::Scenario;
-pub use vpp::LbPlugin;
 pub use straight::play;
+pub use vpp::LbPlugin;
 pub use world::{Configs, Report, Settings};

@@ -74,7 +74,7 @@ oracles! {
     Stated "isolation/stated", "Every lasting difference is stated as out-of-sync.", when "the world has settled";
 
     Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a write is sent, or the process lives on, after SIGTERM";
-    Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered and nothing is out of sync";
+    Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered, nothing is out of sync, and warm-up ends with every frontend released";
     InSyncEarly "process/in-sync-early", "A reload is not in sync before VPP was looked at.", when "a reload is accepted";
 
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";

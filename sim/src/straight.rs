@@ -181,9 +181,10 @@ impl Straight {
                 self.world.link.disconnect(connection, now);
             }
             Action::Call { connection, call, request } => {
-                let vip = if let maglev_core::model::Request::Write(write) = &request { write.vip() } else { None };
-                let must_serve =
-                    vip.is_some_and(|vip| self.engine.as_ref().is_some_and(|engine| engine.wants_positive(vip)));
+                let vip =
+                    if let maglev_core::model::Request::Write(write) = &request { write.vip() } else { None };
+                let must_serve = vip
+                    .is_some_and(|vip| self.engine.as_ref().is_some_and(|engine| engine.wants_positive(vip)));
                 self.world.link.call_of(connection, call, request, must_serve, now);
             }
             Action::Tell(_) | Action::Answer { .. } => (),

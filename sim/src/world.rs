@@ -136,6 +136,10 @@ pub struct World {
     started: Instant,
     steps: u64,
     events: u64,
+    /// The process is not scheduled before then.
+    stalled_until: Instant,
+    /// Warm-up of the present process ended because every frontend was released.
+    completed: bool,
     /// Somebody gave an operator's command to the present process.
     commanded: bool,
     /// Somebody else wrote to VPP.
@@ -171,6 +175,8 @@ impl World {
             started: now,
             steps: 0,
             events: 0,
+            stalled_until: now,
+            completed: false,
             commanded: false,
             meddled: false,
         })
@@ -307,7 +313,10 @@ impl World {
 
     fn change_daemon(&mut self, change: &DaemonChange) -> Result<Effect, String> {
         Ok(match change {
-            DaemonChange::Stall(by) => Effect::StallUntil(self.now + *by),
+            DaemonChange::Stall(by) => {
+                self.stalled_until = self.stalled_until.max(self.now + *by);
+                Effect::StallUntil(self.stalled_until)
+            }
             DaemonChange::Terminate => Effect::Post(Input::ShutdownRequested),
             DaemonChange::Kill => Effect::Kill,
             DaemonChange::Restart(name) => {
@@ -323,6 +332,8 @@ impl World {
     pub fn process_started(&mut self) {
         self.watch = Watch::new(&self.config);
         self.started = self.now;
+        self.stalled_until = self.now;
+        self.completed = false;
         self.commanded = false;
     }
 
@@ -371,6 +382,7 @@ impl World {
             }
             Action::Tell(event) => {
                 self.told.insert(event.name());
+                self.completed |= matches!(**event, Event::WarmupComplete { .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);

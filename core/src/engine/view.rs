@@ -1,10 +1,12 @@
 //! What people may see: a read-only picture of everything, made on demand.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::backend::Backend;
+use crate::config::Config;
 use crate::dataplane::Dataplane;
 use crate::frontend::Frontends;
 use crate::health::State;
@@ -100,6 +102,11 @@ impl Engine {
             backends: self.slots.iter().flatten().map(backend_view).collect(),
             frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
         }
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
     }
 
     /// The conversation with VPP, to look at.

@@ -97,7 +97,13 @@ impl Link {
     }
 
     /// What the plugin answers, and what it did to the traffic.
-    fn answer(&mut self, request: &Request, by: Sender, must_serve: bool, at: Instant) -> Result<Reply, Crash> {
+    fn answer(
+        &mut self,
+        request: &Request,
+        by: Sender,
+        must_serve: bool,
+        at: Instant,
+    ) -> Result<Reply, Crash> {
         if let Request::Write(write) = request {
             if self.plugin().is_none() {
                 return Ok(Reply::Refused(-1));

@@ -10,8 +10,8 @@ use serde_saphyr::{Location, Spanned};
 use super::happening::parse_command;
 use super::words::{Confused, Exact, instant, number};
 use super::{
-    Behaviour, Conclusion, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid, Scenario,
-    ScriptError, VppChange, Who, parse_write,
+    Behaviour, Conclusion, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid,
+    Scenario, ScriptError, VppChange, Who, parse_write,
 };
 
 #[derive(Deserialize)]
@@ -64,7 +64,10 @@ pub(super) fn read(yaml: &str) -> Result<Scenario, ScriptError> {
     let mut events = events(file.events, &configs)?;
     let (until, conclusion) = end(file.until, file.converge)?;
     if let Some(last) = events.last().filter(|event| event.at > until) {
-        return Err(ScriptError { line: last.line, message: "this comes after the end: move the end".into() });
+        return Err(ScriptError {
+            line: last.line,
+            message: "this comes after the end: move the end".into(),
+        });
     }
     if let Some(facts) = file.expect {
         events.push(Event { line: facts.referenced.line(), at: until, happening: expectation(facts)? });

@@ -116,9 +116,8 @@ impl Calls {
                     format!("{write} was sent of one that is {}", state.map_or("", |state| state.word()))
                 });
                 let again = self.flushed.contains(&(*vip, *server));
-                ledger.judge(Oracle::FlushOnce, now, !again, || {
-                    format!("{write} was sent twice for one edge")
-                });
+                ledger
+                    .judge(Oracle::FlushOnce, now, !again, || format!("{write} was sent twice for one edge"));
             }
             Write::SetWeight { vip, server, weight, .. } if weight.is_positive() => {
                 self.flushed.remove(&(*vip, *server));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use maglev_core::model::{Request, VipKey};
-use maglev_core::{Action, Config, Event, GoDuration, Input};
+use maglev_core::{Action, Config, Event, GoDuration};
 
 use super::{Step, Watcher, vip_named};
 use crate::oracle::{Ledger, Oracle};
@@ -13,6 +13,7 @@ use crate::oracle::{Ledger, Oracle};
 /// What one process may write.
 #[derive(Debug)]
 pub(super) struct Gates {
+    /// The one that was in force before this step.
     config: Arc<Config>,
     hands_off: Duration,
     max: Duration,
@@ -71,9 +72,6 @@ impl Gates {
 
 impl Watcher for Gates {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
-        if let Input::ConfigLoaded { config, .. } = step.input {
-            self.config = config.clone();
-        }
         for action in step.actions {
             match action {
                 Action::Tell(event) => self.told(event, step, ledger),
@@ -86,10 +84,12 @@ impl Watcher for Gates {
                 | Action::Exit => (),
             }
         }
+        self.config = step.engine.config().clone();
         let warmup = step.engine.warmup();
         let shut = self.released.iter().find(|vip| !warmup.is_open(**vip));
         if !self.released.is_empty() || self.over {
-            let is_open = shut.is_none() && (!self.over || warmup.phase() == maglev_core::warmup::Phase::Over);
+            let is_open =
+                shut.is_none() && (!self.over || warmup.phase() == maglev_core::warmup::Phase::Over);
             ledger.judge(Oracle::StayOpen, step.now, is_open, || match shut {
                 Some(vip) => format!("the gate of {vip} was closed again"),
                 None => "warm-up was over and is not".into(),

@@ -61,11 +61,12 @@ impl Watcher for Link {
         ledger.judge(Oracle::Window, step.now, step.in_flight + sent <= CALLS_MAX, || {
             format!("{} calls are in flight", step.in_flight + sent)
         });
-        let late = step.now.since(self.last_step).saturating_sub(Duration::from_secs(1));
+        // While maglevd was not scheduled it could not hear anything, and that is nobody's silence.
+        self.heard += step.now.since(self.last_step).saturating_sub(Duration::from_secs(1));
         self.last_step = step.now;
         if self.connection.is_some() && step.now.since(self.heard) > Duration::from_secs(4) {
             let silence = step.now.since(self.heard);
-            ledger.judge(Oracle::LinkWatched, step.now, silence <= SILENCE_MAX + late, || {
+            ledger.judge(Oracle::LinkWatched, step.now, silence <= SILENCE_MAX, || {
                 format!("nothing was heard for {}s and the connection is kept", silence.as_secs())
             });
         }

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use maglev_core::Engine;
+use maglev_core::config::Strangers;
 use maglev_core::engine::FrontendView;
 use maglev_core::model::VipKey;
 
@@ -68,6 +69,17 @@ impl World {
         Some(rows.into_iter().map(|(address, weight)| (address, weight.value())).collect())
     }
 
+    /// VIPs in VPP that no frontend names, where they are to be removed.
+    pub(super) fn strangers(&self, engine: &Engine) -> Vec<String> {
+        let Some(plugin) = self.link.plugin() else { return Vec::new() };
+        if engine.config().lb().strangers == Strangers::Keep || engine.frontends().is_empty() {
+            return Vec::new();
+        }
+        let is_ours = |vip: VipKey| engine.frontends().find(vip).is_some();
+        let rows = plugin.vips().into_iter().filter(|row| !is_ours(row.vip));
+        rows.map(|row| format!("{} is a stranger", row.vip)).collect()
+    }
+
     /// How VPP differs from what the engine wants; both sides are looked at directly, not through its picture.
     pub(super) fn differences(&self, engine: &Engine, strict: bool) -> Vec<String> {
         let view = engine.view();
@@ -87,9 +99,9 @@ impl World {
                 differences.push(format!("{} holds {held:?}, wanted {wanted:?}", frontend.name));
             }
         }
-        let conf = self.link.plugin().map(crate::vpp::LbPlugin::conf);
+        let wanted = engine.config().lb().conf.filter(|_| !view.frontends.is_empty());
         let is_said = !strict && view.frontends.iter().any(|frontend| frontend.out_of_sync.is_some());
-        if self.config.lb().conf.is_some() && conf != self.config.lb().conf && !is_said {
+        if wanted.is_some() && self.link.plugin().map(crate::vpp::LbPlugin::conf) != wanted && !is_said {
             differences.push("lb conf differs".into());
         }
         differences

@@ -43,11 +43,19 @@ enum Stage {
     /// The second act.
     FirstAct,
     /// Rest.
-    Settling { look: Instant },
+    Settling {
+        look: Instant,
+    },
     /// That it lasts.
-    Silent { until: Instant, writes: u64 },
+    Silent {
+        until: Instant,
+        writes: u64,
+    },
     /// That a restart changes nothing.
-    Restarted { until: Instant, writes: u64 },
+    Restarted {
+        until: Instant,
+        writes: u64,
+    },
     Over,
 }
 
@@ -111,8 +119,11 @@ pub(super) fn turn(world: &mut World, engine: Option<&Engine>) -> Option<Effect>
             // A run that ends without maglevd or VPP has nothing to converge to.
             let is_possible = engine.is_some() && world.link.is_serving();
             debug_assert!(now >= conclusion.from, "the finale is due");
-            world.finale.stage =
-                if is_possible { Stage::Settling { look: now + LOOK_EVERY } } else { Stage::Over };
+            world.finale.stage = if is_possible {
+                Stage::Settling { look: now.max(world.stalled_until) + LOOK_EVERY }
+            } else {
+                Stage::Over
+            };
             None
         }
         Stage::Settling { .. } => {
@@ -132,9 +143,12 @@ pub(super) fn turn(world: &mut World, engine: Option<&Engine>) -> Option<Effect>
         }
         Stage::Restarted { writes, .. } => {
             let more = world.link.tally().writes - writes;
-            world.ledger.judge(Oracle::Restart, now, more == 0, || {
-                format!("an unchanged restart made {more} writes")
-            });
+            // Who is planned before its verdict is there has an edge to flush when it comes.
+            if world.completed {
+                world.ledger.judge(Oracle::Restart, now, more == 0, || {
+                    format!("an unchanged restart made {more} writes")
+                });
+            }
             world.finale.stage = Stage::Over;
             None
         }
@@ -148,7 +162,7 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
         world.finale.stage = Stage::Over;
         return;
     };
-    let from = world.finale.conclusion.map_or(now, |conclusion| conclusion.from);
+    let from = world.finale.conclusion.map_or(now, |conclusion| conclusion.from).max(world.stalled_until);
     let left = world.unsettled(engine);
     let late = now.since(from) > world.finale.bound;
     if left.is_empty() || late {
@@ -197,6 +211,7 @@ impl World {
         }
         if left.is_empty() {
             left.extend(self.differences(engine, false));
+            left.extend(self.strangers(engine));
         }
         left
     }
@@ -222,9 +237,9 @@ impl World {
                     | Behaviour::OneIn(_)
                     | Behaviour::LocalFault(_) => None,
                 };
-                if wanted.is_some_and(|(wanted, counter)| {
-                    state != wanted || backend.health.counter() != counter
-                }) {
+                if wanted
+                    .is_some_and(|(wanted, counter)| state != wanted || backend.health.counter() != counter)
+                {
                     unsure.push(format!("{} is {state} ({})", backend.name, backend.health.counter()));
                 }
             }

@@ -1,0 +1,272 @@
+//! What a configuration is made of, and how people edit one.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use maglev_core::config::{
+    CheckKind, Draft, DraftBackend, DraftCheck, DraftFrontend, DraftLb, DraftPool, DraftProtocol, Http,
+    Strangers,
+};
+use maglev_core::model::{Prefix, Protocol, VipKey};
+
+use crate::choices::Choices;
+
+/// Names of the checks.
+const CHECKS: [&str; 2] = ["c", "d"];
+
+/// A configuration in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    lb: DraftLb,
+    checks: [DraftCheck; 2],
+    pub(super) backends: Vec<Member>,
+    pub(super) frontends: Vec<Front>,
+    /// Backends are IPv6.
+    six: bool,
+}
+
+/// A backend.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) name: String,
+    /// Last byte of its address.
+    pub(super) last: u8,
+    check: Option<usize>,
+    enabled: bool,
+}
+
+/// A frontend.
+#[derive(Clone, Debug)]
+pub(super) struct Front {
+    pub(super) name: String,
+    /// Last byte of the address; port, 0 for all.
+    key: (u8, u16),
+    sticky: bool,
+    flush_on_down: bool,
+    /// Positions of backends, and weights.
+    pools: Vec<Vec<(usize, u32)>>,
+}
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn index(choices: &mut impl Choices, len: usize, label: &'static str) -> usize {
+    choices.choose(u32::try_from(len).unwrap_or(1), label) as usize
+}
+
+impl Site {
+    pub(super) fn draw(choices: &mut impl Choices) -> Self {
+        let delays = [(0, 0), (1, 1), (1, 3), (2, 5), (0, 2), (3, 8), (5, 10)];
+        let (min, max) = *choices.of(&delays, "startup delays");
+        let lb = DraftLb {
+            ipv4_src_address: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            ipv6_src_address: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+            startup_min_delay: secs(min),
+            startup_max_delay: secs(max),
+            sync_interval: secs(*choices.of(&[1, 2, 5, 5, 10], "sync-interval")),
+            // A sticky table is allocated by the first packet; small ones are quick.
+            sticky_buckets_per_core: 1_024,
+            strangers: if choices.one_in(4, "strangers") { Strangers::Keep } else { Strangers::Delete },
+            ..DraftLb::default()
+        };
+        let checks = [Self::check(choices), Self::check(choices)];
+        let count = 1 + choices.choose(4, "backends");
+        let backends = (0..count)
+            .map(|n| Member {
+                name: format!("b{n}"),
+                last: 10 + u8::try_from(n).unwrap_or(0),
+                check: (!choices.one_in(8, "unchecked")).then(|| index(choices, 2, "which check")),
+                enabled: !choices.one_in(12, "disabled by the file"),
+            })
+            .collect();
+        let six = choices.one_in(5, "IPv6 backends");
+        let mut site = Self { lb, checks, backends, frontends: Vec::new(), six };
+        for _ in 0..=choices.choose(3, "frontends") {
+            site.add_frontend(choices);
+        }
+        site
+    }
+
+    fn check(choices: &mut impl Choices) -> DraftCheck {
+        let kind = if choices.one_in(3, "http") {
+            CheckKind::Http { port: 80, http: Http::default(), tls: None }
+        } else {
+            CheckKind::Tcp { port: 80, tls: None }
+        };
+        let mut check = DraftCheck::new(kind);
+        Self::retime(&mut check, choices);
+        check
+    }
+
+    fn retime(check: &mut DraftCheck, choices: &mut impl Choices) {
+        check.interval = secs(*choices.of(&[2, 2, 3, 5], "interval"));
+        check.fast_interval = choices
+            .one_in(2, "fast-interval")
+            .then(|| *choices.of(&[Duration::from_millis(300), secs(1)], "fast"));
+        check.down_interval = choices.one_in(4, "down-interval").then_some(secs(5));
+        check.timeout = *choices.of(&[Duration::from_millis(500), secs(1)], "timeout");
+        (check.rise, check.fall) = *choices.of(&[(1, 1), (2, 3), (1, 2), (2, 2)], "rise and fall");
+    }
+
+    fn add_frontend(&mut self, choices: &mut impl Choices) {
+        let last = 80 + u8::try_from(choices.choose(3, "VIP address")).unwrap_or(0);
+        let port = *choices.of(&[80, 443, 53, 80, 443, 0], "VIP port");
+        let in_the_way =
+            |front: &Front| front.key.0 == last && (front.key.1 == port || front.key.1 == 0 || port == 0);
+        if self.frontends.iter().any(in_the_way) {
+            return;
+        }
+        let sticky = choices.one_in(4, "src-ip-sticky");
+        let flush_on_down = !choices.one_in(4, "flush-on-down");
+        let pools = (0..=choices.choose(2, "pools")).map(|_| self.pool(choices)).collect();
+        let name = format!("f{last}-{port}");
+        self.frontends.push(Front { name, key: (last, port), sticky, flush_on_down, pools });
+    }
+
+    fn pool(&self, choices: &mut impl Choices) -> Vec<(usize, u32)> {
+        let mut members: Vec<(usize, u32)> = Vec::new();
+        for backend in 0..self.backends.len() {
+            if choices.one_in(2, "in this pool") {
+                members.push((backend, *choices.of(&[100, 100, 50, 1, 0], "weight")));
+            }
+        }
+        if members.is_empty() {
+            members.push((index(choices, self.backends.len(), "the only member"), 100));
+        }
+        members
+    }
+
+    /// One to three edits, as an operator makes them.
+    pub(super) fn mutate(&mut self, choices: &mut impl Choices) {
+        for _ in 0..=choices.choose(3, "edits") {
+            let backend = index(choices, self.backends.len(), "edited backend");
+            let front = index(choices, self.frontends.len(), "edited frontend");
+            match choices.choose(18, "edit") {
+                0 => self.add_frontend(choices),
+                1 if self.frontends.len() > 1 => {
+                    self.frontends.remove(front);
+                }
+                // Another address; 40 and up are used by nobody else.
+                2 => self.backends[backend].last = 40 + u8::try_from(backend).unwrap_or(0),
+                3 => self.backends[backend].name = format!("renamed{backend}"),
+                4 => self.frontends[front].pools.reverse(),
+                5 => self.frontends[front].pools[0] = self.pool(choices),
+                6 if choices.one_in(3, "other family") => self.six = !self.six,
+                7 => {
+                    for check in &mut self.checks {
+                        check.kind = CheckKind::Tcp { port: 8080, tls: None };
+                    }
+                }
+                8 if choices.one_in(3, "other stickiness") => {
+                    self.frontends[front].sticky = !self.frontends[front].sticky;
+                }
+                9 => Self::retime(&mut self.checks[0], choices),
+                10 => self.backends[backend].enabled = !self.backends[backend].enabled,
+                11 => self.frontends[front].flush_on_down = !self.frontends[front].flush_on_down,
+                12 => self.lb.sync_interval = secs(3),
+                13 => self.backends[backend].check = Some(index(choices, 2, "another check")),
+                14 => {
+                    let other = index(choices, self.backends.len(), "swapped with");
+                    (self.backends[backend].last, self.backends[other].last) =
+                        (self.backends[other].last, self.backends[backend].last);
+                }
+                15 => self.lb.flow_timeout = secs(50),
+                16 => {
+                    let weight = *choices.of(&[100, 7, 0], "edited weight");
+                    self.frontends[front].pools[0][0].1 = weight;
+                }
+                _ => {
+                    let check = &mut self.backends[backend].check;
+                    *check = if check.is_some() { None } else { Some(0) };
+                }
+            }
+        }
+    }
+
+    pub(super) fn address(&self, last: u8) -> IpAddr {
+        address(self.six, last)
+    }
+
+    /// The key of one of its frontends.
+    pub(super) fn vip(&self, choices: &mut impl Choices) -> VipKey {
+        self.frontends[index(choices, self.frontends.len(), "which frontend")].vip()
+    }
+
+    /// The configuration.
+    pub(super) fn draft(&self) -> Draft {
+        let name = |at: usize| CHECKS[at].to_owned();
+        Draft {
+            lb: self.lb.clone(),
+            healthchecks: (0..2).map(|at| (name(at), self.checks[at].clone())).collect(),
+            backends: self
+                .backends
+                .iter()
+                .map(|member| {
+                    let address = self.address(member.last);
+                    let draft = DraftBackend {
+                        address,
+                        healthcheck: member.check.map(name),
+                        enabled: member.enabled,
+                    };
+                    (member.name.clone(), draft)
+                })
+                .collect(),
+            frontends: self
+                .frontends
+                .iter()
+                .map(|front| (front.name.clone(), self.frontend(front)))
+                .collect(),
+            ..Draft::default()
+        }
+    }
+
+    /// The same without frontends.
+    pub(super) fn emptied(&self) -> Draft {
+        Draft { frontends: Vec::new(), ..self.draft() }
+    }
+
+    fn frontend(&self, front: &Front) -> DraftFrontend {
+        let pool = |(n, members): (usize, &Vec<(usize, u32)>)| DraftPool {
+            name: format!("p{n}"),
+            backends: members.iter().map(|(at, weight)| (self.backends[*at].name.clone(), *weight)).collect(),
+        };
+        DraftFrontend {
+            description: String::new(),
+            address: front.vip().prefix.address,
+            protocol: front.protocol(),
+            port: front.key.1,
+            src_ip_sticky: front.sticky,
+            flush_on_down: front.flush_on_down,
+            pools: front.pools.iter().enumerate().map(pool).collect(),
+        }
+    }
+}
+
+impl Front {
+    const fn protocol(&self) -> Option<DraftProtocol> {
+        match self.key.1 {
+            0 => None,
+            53 => Some(DraftProtocol::Udp),
+            _ => Some(DraftProtocol::Tcp),
+        }
+    }
+
+    fn vip(&self) -> VipKey {
+        let protocol = match self.protocol() {
+            None => Protocol::ANY,
+            Some(DraftProtocol::Udp) => Protocol::UDP,
+            Some(DraftProtocol::Tcp) => Protocol::TCP,
+        };
+        VipKey { prefix: Prefix::host([203, 0, 113, self.key.0].into()), protocol, port: self.key.1 }
+    }
+}
+
+/// The address of a backend by its last byte.
+pub(super) fn address(six: bool, last: u8) -> IpAddr {
+    if six {
+        IpAddr::from([0x2001, 0xdb8, 1, 0, 0, 0, 0, u16::from(last)])
+    } else {
+        IpAddr::from([198, 51, 100, last])
+    }
+}
