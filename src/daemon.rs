@@ -48,6 +48,10 @@ pub trait Ports {
     fn order_vpp(&mut self, order: Order);
     /// Tells people.
     fn tell(&mut self, event: &Event, now: Instant);
+    /// The engine is about to hear this: for who writes it down.
+    fn hears(&mut self, _input: &Input, _now: Instant) {}
+    /// The engine has made its step; its actions are posted next.
+    fn steps(&mut self, _engine: &Engine, _actions: &[Action]) {}
 }
 
 /// Runs until the engine says [`Action::Exit`].
@@ -87,7 +91,9 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
             Turn::Input(input) => input,
             Turn::Served => continue,
         };
+        ports.hears(&input, now);
         let actions = engine.handle(input, now);
+        ports.steps(&engine, &actions);
         desk.close(&actions);
         for action in actions {
             if post(action, ports, &mut desk, now).is_break() {

@@ -9,6 +9,7 @@ pub mod link;
 pub mod oracle;
 pub mod plot;
 pub mod script;
+pub mod shrink;
 pub mod straight;
 pub mod swarm;
 pub mod vpp;

@@ -175,7 +175,7 @@ impl Link {
     pub fn disconnect(&mut self, connection: ConnectionId, now: Instant) {
         self.run(now);
         self.heard.retain(|_, (other, _)| *other != connection);
-        if self.current() == Some(connection) {
+        if self.connection() == Some(connection) {
             self.close();
         }
     }
@@ -335,7 +335,8 @@ impl Link {
         self.is_reachable && matches!(self.process, Process::Up(_))
     }
 
-    const fn current(&self) -> Option<ConnectionId> {
+    /// The connection that is up or being made.
+    pub const fn connection(&self) -> Option<ConnectionId> {
         match self.connection {
             Connection::None => None,
             Connection::Connecting(connection, _) | Connection::Up(connection) => Some(connection),

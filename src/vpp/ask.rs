@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use maglev_core::model::{Encap, LbConf, VipKey, Weight};
+use maglev_core::model::{Encap, LbConf, Protocol, VipKey, Weight};
 
 use crate::vpp::codec::{Reader, Writer};
 use crate::vpp::error::Malformed;
@@ -115,6 +115,19 @@ impl AsFilter {
         }
         let len = vip.prefix.len.saturating_add(extra);
         Self { address, len, protocol: vip.protocol.0, port: vip.port }
+    }
+
+    /// The VIP that is meant, as far as it says: VPP's form of an address cannot tell `::192.0.2.1` from 192.0.2.1.
+    pub fn hint(&self) -> Option<VipKey> {
+        if *self == Self::ALL || self.address == [0; 16] {
+            return None;
+        }
+        let address = match self.address {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => [a, b, c, d].into(),
+            v6 => v6.into(),
+        };
+        let prefix = maglev_core::model::Prefix::host(address);
+        Some(VipKey { prefix, protocol: Protocol(self.protocol), port: self.port })
     }
 
     /// Whether VPP would select this VIP.

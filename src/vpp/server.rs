@@ -10,7 +10,7 @@ mod process;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use maglev_core::model::{LbConf, Prefix, Protocol, ServerRow, VipKey, VipRow, Write};
+use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::vpp::answer::Answer;
@@ -159,7 +159,7 @@ impl<P: Plugin + ?Sized> Ear<'_, P> {
             Ask::CliInband { command } => vec![cli_reply(command, &*plugin)],
             Ask::LbConfGet => vec![Answer::LbConfGetReply { retval: 0, conf: plugin.conf() }],
             Ask::LbVipDump => plugin.vips().into_iter().map(vip_details).collect(),
-            Ask::LbAsV2Dump(filter) => as_details(plugin.servers(hint(filter)), filter),
+            Ask::LbAsV2Dump(filter) => as_details(plugin.servers(filter.hint()), filter),
             Ask::LbConf(_)
             | Ask::LbAddDelVipV2 { .. }
             | Ask::LbAddDelAsV2 { .. }
@@ -169,7 +169,8 @@ impl<P: Plugin + ?Sized> Ear<'_, P> {
     }
 }
 
-fn version_reply(version: String) -> Answer {
+/// The answer to `show_version`.
+pub fn version_reply(version: String) -> Answer {
     Answer::ShowVersionReply {
         retval: 0,
         program: "vpe".to_owned(),
@@ -186,24 +187,12 @@ fn cli_reply<P: Plugin + ?Sized>(command: &str, plugin: &P) -> Answer {
     Answer::CliInbandReply { retval: -1, text: format!("unknown input `{}'", command.trim()) }
 }
 
-fn vip_details(row: VipRow) -> Answer {
+/// A row of `lb_vip_dump`.
+pub fn vip_details(row: VipRow) -> Answer {
     Answer::LbVipDetails { row, dscp: 0, srv_type: [0; 4], target_port: [0; 2] }
 }
 
 fn as_details(rows: Vec<ServerRow>, filter: &AsFilter) -> Vec<Answer> {
     let selected = rows.into_iter().filter(|row| filter.selects(row.vip));
     selected.map(|row| Answer::LbAsV2Details { row, in_use_since: 0 }).collect()
-}
-
-/// The VIP that a filter means, as far as it says: VPP's form of an address cannot tell `::192.0.2.1` from 192.0.2.1.
-fn hint(filter: &AsFilter) -> Option<VipKey> {
-    if *filter == AsFilter::ALL || filter.address == [0; 16] {
-        return None;
-    }
-    let v6 = std::net::Ipv6Addr::from(filter.address);
-    let address = match filter.address {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => [a, b, c, d].into(),
-        _ => v6.into(),
-    };
-    Some(VipKey { prefix: Prefix::host(address), protocol: Protocol(filter.protocol), port: filter.port })
 }

@@ -15,14 +15,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
 }
 
-fn read(text: &str) -> Result<Arc<Config>, String> {
+pub fn read(text: &str) -> Result<Arc<Config>, String> {
     config::parse(text.as_bytes(), "config", Options::default())
         .map(|loaded| loaded.config)
         .map_err(|error| error.to_string())
 }
 
 /// Every scenario by name, in the order of names.
-fn scenarios() -> Vec<(String, Scenario)> {
+pub fn scenarios() -> Vec<(String, Scenario)> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder())
         .expect("fixtures/scenarios can be listed")
         .map(|entry| entry.expect("an entry can be read").path())

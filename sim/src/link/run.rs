@@ -234,7 +234,7 @@ impl Link {
     }
 
     fn tell_end(&mut self, at: Instant, why: &str) {
-        let Some(connection) = self.current() else { return };
+        let Some(connection) = self.connection() else { return };
         let arrives = (at + self.one_way()).max(self.last_heard);
         let why = Disconnect::Link(why.to_owned());
         self.hear(arrives, connection, Input::VppDisconnected { connection, why });

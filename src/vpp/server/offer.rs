@@ -108,7 +108,7 @@ impl Offer {
     }
 
     /// What a request with this id means here.
-    pub(super) fn request(&self, id: u16) -> Option<Kind> {
+    pub fn request(&self, id: u16) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| {
             !kind.is_answer()
                 && self.id(*kind) == id
