@@ -24,6 +24,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::config::Lb;
 use crate::event::{Cause, Event};
@@ -67,7 +69,7 @@ impl Context<'_> {
 }
 
 /// A call under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Sent {
     request: Request,
     /// The VIP as we know it, where VPP knows it by another name.
@@ -76,7 +78,7 @@ struct Sent {
 }
 
 /// The conversation with VPP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dataplane {
     link: Link,
     /// The VPP process of the last connection.

@@ -10,6 +10,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::backend::Backend;
 use crate::config::Config;
@@ -29,7 +31,7 @@ pub use view::{BackendView, FrontendView, ServerView, View};
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why the engine wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// A deadline of warm-up.
     Warmup,
@@ -44,7 +46,7 @@ pub enum Reason {
 }
 
 /// All decisions of the daemon. See the crate's page for the contract.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Engine {
     seed: u64,
     config: Arc<Config>,

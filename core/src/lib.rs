@@ -45,6 +45,7 @@ extern crate alloc;
 pub mod action;
 pub mod backend;
 pub mod config;
+pub mod data;
 pub mod dataplane;
 pub mod engine;
 pub mod event;

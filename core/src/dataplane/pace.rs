@@ -7,6 +7,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::model::{Flows, VipKey, Write};
 use crate::reconcile;
@@ -23,7 +25,7 @@ pub(super) fn rest_after(work: Duration) -> Duration {
 }
 
 /// Counts and spaces the due flushes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pace {
     total: usize,
     /// More were due than may go at once; stays until all are done.
