@@ -2,6 +2,7 @@
 
 mod commands;
 mod reload;
+mod state;
 mod verdicts;
 mod view;
 

@@ -47,6 +47,7 @@ pub mod backend;
 pub mod config;
 pub mod data;
 pub mod dataplane;
+pub mod digest;
 pub mod engine;
 pub mod event;
 pub mod frontend;

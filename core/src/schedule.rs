@@ -44,6 +44,11 @@ impl Schedule {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// All due times, ascending.
+    pub fn all(&self) -> impl Iterator<Item = Instant> {
+        self.due.iter().map(|(at, _)| *at)
+    }
+
     /// Removes and returns one backend that is due at `now`, the longest due first.
     pub fn pop(&mut self, now: Instant) -> Option<(Instant, u32)> {
         let first = *self.due.first()?;

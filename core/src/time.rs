@@ -23,6 +23,10 @@ impl Instant {
         Self(saturate(since_start))
     }
 
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
     /// How long after the start of the process this is.
     pub const fn since_start(self) -> Duration {
         Duration::from_nanos(self.0)

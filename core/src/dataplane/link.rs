@@ -85,6 +85,10 @@ impl Link {
         matches!(self.state, State::Up { .. })
     }
 
+    pub(super) fn open_ping(&self) -> Option<CallId> {
+        self.ping.map(|(call, _)| call)
+    }
+
     pub(super) const fn connection(&self) -> Option<ConnectionId> {
         match self.state {
             State::Up { connection } => Some(connection),

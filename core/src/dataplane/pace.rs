@@ -42,6 +42,10 @@ impl Pace {
         (!self.rested && !self.queue.is_empty()).then_some(self.not_before)
     }
 
+    pub(super) const fn not_before(&self) -> Instant {
+        self.not_before
+    }
+
     pub(super) const fn is_slow(&self) -> bool {
         self.slow
     }
