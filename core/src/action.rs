@@ -7,13 +7,15 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::Serialize;
+
 use crate::config::Target;
 use crate::event::Event;
 use crate::input::{CallId, ConnectionId, ProbeId, RequestId};
 use crate::model::Request;
 
 /// Everything we can ask of the world.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Action {
     /// Probe a backend once. Answered by exactly one `ProbeFinished`.
     StartProbe(ProbeOrder),
@@ -46,7 +48,7 @@ pub enum Action {
 }
 
 /// One probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeOrder {
     /// The answer carries it back.
     pub probe: ProbeId,
@@ -59,7 +61,7 @@ pub struct ProbeOrder {
 }
 
 /// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Denial {
     /// There is no such thing; names it.
     NotFound(String),

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{self, Check};
 use crate::frontend::Standing;
 use crate::health::{Cadence, Health, State};
@@ -14,7 +16,7 @@ use crate::schedule::Jitter;
 use crate::time::Instant;
 
 /// A change of state, kept for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// When.
     pub at: Instant,
@@ -27,7 +29,7 @@ pub struct Transition {
 }
 
 /// A probe under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// Its number.
     pub number: u64,
@@ -36,7 +38,7 @@ pub struct InFlight {
 }
 
 /// One backend at run time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Backend {
     /// Its name.
     pub name: String,

@@ -14,12 +14,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::num::NonZeroU8;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::data::{self, Word};
 use crate::model::{Encap, LbConf, VipKey, Weight};
 
 pub use check::{PathName, Problem, Warning};
 
 /// What someone asks for; not checked yet. References are by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// Past transitions kept per backend.
     pub transition_history: usize,
@@ -52,7 +55,7 @@ impl Default for Draft {
 }
 
 /// `vpp.lb`, not checked yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftLb {
     /// Source of IPv4 GRE packets; required as soon as there is a frontend.
     pub ipv4_src_address: Option<Ipv4Addr>,
@@ -91,7 +94,7 @@ impl Default for DraftLb {
 }
 
 /// A health check, not checked yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftCheck {
     /// What a probe does. Its port must not be 0.
     pub kind: CheckKind,
@@ -112,7 +115,8 @@ pub struct DraftCheck {
     /// Source address of probes to IPv6 backends.
     pub probe_ipv6_src: Option<IpAddr>,
     /// The key that holds the request's settings, for the paths of problems: `http`, or `params` in a file of Go's vpp-maglev.
-    pub http_key: &'static str,
+    #[serde(deserialize_with = "data::http_key")]
+    pub http_key: Word,
 }
 
 impl DraftCheck {
@@ -134,7 +138,7 @@ impl DraftCheck {
 }
 
 /// A backend, not checked yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftBackend {
     /// Where it is.
     pub address: IpAddr,
@@ -145,7 +149,7 @@ pub struct DraftBackend {
 }
 
 /// A frontend, not checked yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftFrontend {
     /// For people.
     pub description: String,
@@ -164,7 +168,7 @@ pub struct DraftFrontend {
 }
 
 /// The protocols a frontend may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DraftProtocol {
     /// TCP.
     Tcp,
@@ -173,7 +177,7 @@ pub enum DraftProtocol {
 }
 
 /// A pool, not checked yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftPool {
     /// Unique within the frontend, not empty.
     pub name: String,
@@ -182,7 +186,7 @@ pub struct DraftPool {
 }
 
 /// What happens to VIPs in VPP that no frontend names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Strangers {
     /// A sync-all removes them.
     Delete,
@@ -191,7 +195,7 @@ pub enum Strangers {
 }
 
 /// What a probe does and to which port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CheckKind {
     /// ICMP echo.
     Icmp,
@@ -234,7 +238,7 @@ impl CheckKind {
 }
 
 /// TLS settings of a probe.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tls {
     /// Name for SNI and verification; the address if `None`.
     pub server_name: Option<String>,
@@ -245,7 +249,7 @@ pub struct Tls {
 }
 
 /// What an HTTP probe asks and accepts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Http {
     /// Request target, beginning with `/`.
     pub path: String,
@@ -272,7 +276,7 @@ impl Default for Http {
 }
 
 /// Request method of an HTTP probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Method {
     /// GET.
     Get,
@@ -291,7 +295,7 @@ impl Method {
 }
 
 /// A checked configuration. Immutable; share it by `Arc`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     pub(crate) transition_history: usize,
     pub(crate) lb: Lb,
@@ -330,7 +334,7 @@ impl Config {
 }
 
 /// Settings of VPP's lb plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lb {
     /// What `lb_conf` should hold; `None` while a source address is missing, which is an error as soon as there is a
     /// frontend and VPP is in use.
@@ -348,7 +352,7 @@ pub struct Lb {
 }
 
 /// A named address and how it is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
     /// Unique.
     pub name: String,
@@ -361,7 +365,7 @@ pub struct Backend {
 }
 
 /// When to probe, what to probe, and how to judge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The name in the file.
     pub name: String,
@@ -372,7 +376,7 @@ pub struct Check {
 }
 
 /// When to probe and how to judge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// Cadence of a fully healthy backend.
     pub interval: Duration,
@@ -389,7 +393,7 @@ pub struct Timing {
 }
 
 /// What a probe does and from where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     /// What to do.
     pub kind: CheckKind,
@@ -402,7 +406,7 @@ pub struct Target {
 }
 
 /// One VIP and its pools.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frontend {
     /// Unique.
     pub name: String,
@@ -421,7 +425,7 @@ pub struct Frontend {
 }
 
 /// An ordered part of a frontend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     /// Unique within the frontend.
     pub name: String,
@@ -430,7 +434,7 @@ pub struct Pool {
 }
 
 /// A backend in a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Index into [`Config::backends`].
     pub backend: usize,

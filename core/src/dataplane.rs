@@ -24,6 +24,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::config::Lb;
 use crate::event::{Cause, Event};
@@ -67,7 +69,7 @@ impl Context<'_> {
 }
 
 /// A call under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Sent {
     request: Request,
     /// The VIP as we know it, where VPP knows it by another name.
@@ -76,7 +78,7 @@ struct Sent {
 }
 
 /// The conversation with VPP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dataplane {
     link: Link,
     /// The VPP process of the last connection.
@@ -168,6 +170,35 @@ impl Dataplane {
         ];
         let connected = if self.link.is_up() { connected.into_iter().flatten().min() } else { None };
         [self.link.wakeup(&self.window), connected].into_iter().flatten().min()
+    }
+
+    /// Every deadline that is armed here: the earliest is the next wakeup.
+    pub fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        let single = [
+            self.second_look_at,
+            self.drift_at,
+            self.conf_retry_at,
+            self.reading.next_at(),
+            if self.window.is_empty() { self.pace.next_at() } else { None },
+        ];
+        let retries = self.retries.iter().map(|(at, _)| *at);
+        let connected = single.into_iter().flatten().chain(retries).filter(|_| self.link.is_up());
+        self.link.wakeup(&self.window).into_iter().chain(connected)
+    }
+
+    /// What is not done before its time although nothing wakes up for it: flushes, and another recreate.
+    pub(crate) fn latent(&self) -> impl Iterator<Item = Instant> {
+        core::iter::once(self.pace.not_before()).chain(self.recreate_pauses())
+    }
+
+    /// Calls under way, in the order in which they were sent, without the ping.
+    pub fn open_calls(&self) -> impl ExactSizeIterator<Item = (CallId, &Request)> {
+        self.window.iter().map(|(call, sent)| (*call, &sent.request))
+    }
+
+    /// The ping under way, for which nothing waits.
+    pub fn open_ping(&self) -> Option<CallId> {
+        self.link.open_ping()
     }
 
     /// Whether VPP is connected and its picture whole.

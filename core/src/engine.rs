@@ -2,6 +2,7 @@
 
 mod commands;
 mod reload;
+mod state;
 mod verdicts;
 mod view;
 
@@ -9,6 +10,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::backend::Backend;
@@ -29,7 +32,7 @@ pub use view::{BackendView, FrontendView, ServerView, View};
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why the engine wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// A deadline of warm-up.
     Warmup,
@@ -44,7 +47,7 @@ pub enum Reason {
 }
 
 /// All decisions of the daemon. See the crate's page for the contract.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Engine {
     seed: u64,
     config: Arc<Config>,

@@ -8,6 +8,8 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::State;
 use crate::model::{VipKey, Write};
 use crate::time::GoDuration;
@@ -26,7 +28,7 @@ pub enum Level {
 }
 
 /// Why a frontend was released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Trigger {
     /// All its backends were known when hands-off ended.
     MinDelay,
@@ -51,7 +53,7 @@ impl Trigger {
 }
 
 /// Why a sync begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// VPP was connected.
     Connect,
@@ -88,7 +90,7 @@ impl Cause {
 }
 
 /// Everything worth telling a human.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Event {
     /// A configuration is in force.
     ConfigLoaded {

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config;
 use crate::health::State;
 use crate::model::{VipKey, Weight};
@@ -13,7 +15,7 @@ use crate::reconcile::Want;
 use crate::time::Instant;
 
 /// What a frontend needs to know of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The verdict.
     pub state: State,
@@ -28,7 +30,7 @@ impl Default for Standing {
 }
 
 /// A backend in a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The engine's slot of the backend.
     pub slot: u32,
@@ -53,7 +55,7 @@ impl Member {
 }
 
 /// Servers that a reload took out keep weight and flows until their successors are known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// At the latest.
     pub until: Instant,
@@ -64,7 +66,7 @@ pub struct Hold {
 }
 
 /// One frontend at run time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frontend {
     /// Its name.
     pub name: String,
@@ -172,7 +174,7 @@ impl Frontend {
 }
 
 /// All frontends, ascending by key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Frontends(Vec<Frontend>);
 
 impl Frontends {

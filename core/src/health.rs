@@ -5,10 +5,12 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Timing;
 
 /// What we believe of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// No verdict yet.
     Unknown,
@@ -71,7 +73,7 @@ pub enum Cadence {
 ///     │ fall fails     │        pass: h  = max      │  fail: h  = 0
 ///     └──────► down    └───────────────────────────-┘ h = rise
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     state: State,
     /// In `up` and `down` HAProxy's counter; in `unknown` the failures in a row.

@@ -4,13 +4,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Config;
+use crate::data::{self, Word};
 use crate::model::{Reply, Weight};
 use crate::time::GoDuration;
 use core::time::Duration;
 
 /// One probe of one backend. Never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProbeId {
     /// The engine's slot of the backend.
     pub slot: u32,
@@ -19,19 +22,19 @@ pub struct ProbeId {
 }
 
 /// One attempt to hold a connection to VPP. Never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u32);
 
 /// One call on one connection. Never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 /// One command of an operator. The answer carries it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
 
 /// Everything that can happen to us.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// The instant that [`Engine::wakeup`](crate::Engine::wakeup) named has come. Too early or too often is harmless.
     WakeupDue,
@@ -70,6 +73,7 @@ pub enum Input {
     /// A checked configuration was read anew (SIGHUP or API).
     ConfigLoaded {
         /// The new one.
+        #[serde(deserialize_with = "data::unchecked")]
         config: Arc<Config>,
         /// Accept even zero frontends while some are configured.
         forced: bool,
@@ -77,7 +81,8 @@ pub enum Input {
     /// The configuration was read anew and did not pass; the old one stays.
     ConfigRejected {
         /// `read`, `structural` or `semantic`.
-        kind: &'static str,
+        #[serde(deserialize_with = "data::rejection")]
+        kind: Word,
         /// All of it, in words.
         err: String,
     },
@@ -93,7 +98,7 @@ pub enum Input {
 }
 
 /// How a probe ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It answered as it should.
     Pass,
@@ -104,7 +109,7 @@ pub enum Outcome {
 }
 
 /// Why a probe failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure, with its layer.
     pub code: FailCode,
@@ -113,7 +118,7 @@ pub struct Failure {
 }
 
 /// Kinds of failure, named as HAProxy names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FailCode {
     /// Connection refused, reset or unreachable; ICMP error.
     L4Con,
@@ -156,14 +161,14 @@ impl FailCode {
 }
 
 /// A fault of this host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LocalFault {
     /// The engine took the order back.
     Cancelled,
     /// We looked at an expiry too late to judge by it.
     Stalled,
     /// A system call failed for a reason of ours: the errno's name (`EMFILE`, ...).
-    Errno(&'static str),
+    Errno(#[serde(deserialize_with = "data::errno")] Word),
     /// The network namespace cannot be entered; its name.
     NoNetns(String),
     /// No permission for raw ICMP sockets (CAP_NET_RAW).
@@ -205,7 +210,7 @@ impl fmt::Display for Outcome {
 }
 
 /// The VPP process behind a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VppProcess {
     /// As `show_version` prints it.
     pub version: String,
@@ -216,7 +221,7 @@ pub struct VppProcess {
 }
 
 /// Why there is no connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Disconnect {
     /// The socket could not be reached or the link broke; in words. Tried again with growing pauses.
     Link(String),
@@ -234,7 +239,7 @@ impl fmt::Display for Disconnect {
 }
 
 /// What an operator may want.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Stop probing; weight 0; flows stay.
     Pause {

@@ -8,8 +8,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 /// IPv4 or IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -45,7 +47,7 @@ impl fmt::Display for Family {
 }
 
 /// An address prefix as VPP keys its VIPs. A frontend's is always one host address; a stranger's may be anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Prefix {
     /// The network address.
     pub address: IpAddr,
@@ -89,7 +91,7 @@ impl fmt::Display for Prefix {
 }
 
 /// The transport protocol of a VIP. VPP stores 255 for an all-port VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Protocol(pub u8);
 
 impl Protocol {
@@ -113,7 +115,7 @@ impl fmt::Display for Protocol {
 }
 
 /// What VPP knows a VIP by: prefix, protocol, port. Port 0 means all ports, and then the protocol is 255.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VipKey {
     /// The VIP's prefix.
     pub prefix: Prefix,
@@ -141,7 +143,7 @@ impl fmt::Display for VipKey {
 }
 
 /// How VPP wraps packets to an application server (`lb_encap_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Encap {
     /// GRE over IPv4: the backends are IPv4.
     Gre4,
@@ -180,7 +182,7 @@ impl fmt::Display for Encap {
 }
 
 /// A weight, 0..=100 where we choose it. VPP itself accepts any `u8`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Weight(u8);
 
 impl Weight {
@@ -217,7 +219,7 @@ impl fmt::Display for Weight {
 }
 
 /// What happens to the sticky flows of an application server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Flows {
     /// They stay where they are.
     Keep,
@@ -235,7 +237,7 @@ impl Flows {
 }
 
 /// The lb plugin's global settings (`lb_conf`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LbConf {
     /// Source of IPv4 GRE packets.
     pub ip4_source: Ipv4Addr,
@@ -258,7 +260,7 @@ impl fmt::Display for LbConf {
 }
 
 /// One call that changes VPP. Displays as the line that stands in timelines and snapshots.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Write {
     /// `lb_conf`: always writes both sources.
     SetConf(LbConf),
@@ -359,7 +361,7 @@ impl fmt::Display for Write {
 }
 
 /// One call that only looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Read {
     /// `control_ping`.
     Ping,
@@ -387,7 +389,7 @@ impl fmt::Display for Read {
 }
 
 /// Any call to VPP. Each has one answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Request {
     /// It changes VPP.
     Write(Write),
@@ -405,7 +407,7 @@ impl fmt::Display for Request {
 }
 
 /// A VIP as `lb_vip_dump` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VipRow {
     /// The VIP.
     pub vip: VipKey,
@@ -416,7 +418,7 @@ pub struct VipRow {
 }
 
 /// An application server as `lb_as_v2_dump` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerRow {
     /// The VIP it belongs to.
     pub vip: VipKey,
@@ -431,7 +433,7 @@ pub struct ServerRow {
 }
 
 /// VPP's answer to one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Done (retval 0), or a pong.
     Done,

@@ -12,6 +12,8 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::State;
 use crate::model::Weight;
 
@@ -31,7 +33,7 @@ pub struct Entry {
 }
 
 /// What should happen to the flows of a server at weight 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Wish {
     /// Nothing.
     Keep,
@@ -49,7 +51,7 @@ impl Wish {
 }
 
 /// What VPP should hold for one address of a VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// The address.
     pub address: IpAddr,

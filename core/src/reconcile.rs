@@ -8,12 +8,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::input::CallId;
 use crate::model::{Encap, Flows, VipKey, Weight, Write};
 use crate::policy::{Server, Wish};
 
 /// One VIP as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Want {
     /// What VPP knows it by.
     pub vip: VipKey,
@@ -35,7 +37,7 @@ impl Want {
 }
 
 /// One VIP as VPP holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// How packets to its servers are wrapped.
     pub encap: Encap,
@@ -74,7 +76,7 @@ impl Seen {
 }
 
 /// Why a server's flows are owed a flush.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Due {
     /// It went down: waits while the VIP has no positive weight.
     Down,
@@ -85,7 +87,7 @@ pub enum Due {
 }
 
 /// A flush that is owed until a call that carries it is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Debt {
     /// Why.
     pub due: Due,
@@ -99,7 +101,7 @@ pub struct Debt {
 pub type Debts = BTreeMap<IpAddr, Debt>;
 
 /// The parts of a sync of one VIP, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stage {
     /// `lb_add_del_vip_v2`.
     Create,

@@ -11,6 +11,7 @@ use core::time::Duration;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Target;
 use crate::time::Instant;
@@ -19,7 +20,7 @@ use crate::time::Instant;
 const SPREAD_MAX: Duration = Duration::from_secs(1);
 
 /// The due times of all backends, by slot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Schedule {
     due: BTreeSet<(Instant, u32)>,
 }
@@ -43,6 +44,11 @@ impl Schedule {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// All due times, ascending.
+    pub fn all(&self) -> impl Iterator<Item = Instant> {
+        self.due.iter().map(|(at, _)| *at)
+    }
+
     /// Removes and returns one backend that is due at `now`, the longest due first.
     pub fn pop(&mut self, now: Instant) -> Option<(Instant, u32)> {
         let first = *self.due.first()?;
@@ -64,7 +70,7 @@ impl Schedule {
 }
 
 /// The source of one backend's jitter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jitter {
     key: [u8; 32],
 }

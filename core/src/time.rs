@@ -8,8 +8,10 @@ use core::future::Future;
 use core::ops::{Add, AddAssign, Sub};
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Nanoseconds since the process started; never goes backwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Instant(u64);
 
 impl Instant {
@@ -19,6 +21,10 @@ impl Instant {
     /// The instant `since_start` after the start of the process (at most 584 years).
     pub const fn from_start(since_start: Duration) -> Self {
         Self(saturate(since_start))
+    }
+
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
     }
 
     /// How long after the start of the process this is.

@@ -15,11 +15,13 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::VipKey;
 use crate::time::Instant;
 
 /// Where warm-up stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// Nothing is written to VPP.
     HandsOff,
@@ -57,7 +59,7 @@ pub enum Milestone {
 }
 
 /// The gates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Warmup {
     min: Duration,
     max: Duration,

@@ -9,6 +9,7 @@ use core::time::Duration;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::event::{Cause, Event};
@@ -31,7 +32,7 @@ const PING_MISSES_MAX: u8 = 3;
 /// A timed-out write may still be executed: when to look again.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum State {
     /// Switched off by an empty socket address.
     Off,
@@ -48,11 +49,12 @@ enum State {
 }
 
 /// The connection to VPP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Link {
     state: State,
     next: u32,
     failures: u32,
+    #[serde(with = "crate::data::generator")]
     rng: ChaCha8Rng,
     /// What was last said of an unreachable or unusable VPP.
     said: Option<String>,
@@ -81,6 +83,10 @@ impl Link {
 
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    pub(super) fn open_ping(&self) -> Option<CallId> {
+        self.ping.map(|(call, _)| call)
     }
 
     pub(super) const fn connection(&self) -> Option<ConnectionId> {

@@ -7,6 +7,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::model::{Flows, VipKey, Write};
 use crate::reconcile;
@@ -23,7 +25,7 @@ pub(super) fn rest_after(work: Duration) -> Duration {
 }
 
 /// Counts and spaces the due flushes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pace {
     total: usize,
     /// More were due than may go at once; stays until all are done.
@@ -38,6 +40,10 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn next_at(&self) -> Option<Instant> {
         (!self.rested && !self.queue.is_empty()).then_some(self.not_before)
+    }
+
+    pub(super) const fn not_before(&self) -> Instant {
+        self.not_before
     }
 
     pub(super) const fn is_slow(&self) -> bool {

@@ -7,6 +7,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::event::{Cause, Event};
 use crate::input::CallId;
@@ -24,7 +26,7 @@ const VERBOSE_BYTES_PER_VIP: usize = 300;
 const VERBOSE_BYTES_PER_SERVER: usize = 110;
 
 /// What is being read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reading {
     /// Nothing.
     Idle,
@@ -36,7 +38,7 @@ pub(super) enum Reading {
 
 /// VIPs being read because a refusal contradicted their picture. That does not wait for the end of a drift check,
 /// which may be long.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spot {
     keys: BTreeSet<VipKey>,
     last: CallId,

@@ -82,6 +82,11 @@ impl Dataplane {
         Ok(())
     }
 
+    /// When each VIP that was recreated may be recreated again.
+    pub(super) fn recreate_pauses(&self) -> impl Iterator<Item = Instant> {
+        self.vips.values().filter_map(|vip| vip.recreated_at).map(|at| at + RECREATE_PAUSE)
+    }
+
     fn may_recreate(
         &self,
         ctx: &Context<'_>,

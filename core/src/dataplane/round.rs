@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::config::Strangers;
 use crate::event::{Cause, Event};
@@ -13,7 +15,7 @@ use super::reading::Reading;
 use super::{Context, Dataplane, tell};
 
 /// A sync-all under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Round {
     pub cause: Cause,
     pub began: Instant,

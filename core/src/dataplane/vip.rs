@@ -4,6 +4,8 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Cause;
 use crate::input::CallId;
 use crate::model::{Flows, Prefix, Protocol, VipKey, Write};
@@ -11,7 +13,7 @@ use crate::reconcile::{Debts, Seen, Stage};
 use crate::time::Instant;
 
 /// Everything about one VIP: one that a frontend names, or a stranger that VPP holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Vip {
     /// As VPP has acknowledged it; `None` if it does not exist, or nothing is known.
     pub acked: Option<Seen>,
@@ -55,13 +57,13 @@ pub(super) struct Vip {
 }
 
 /// An owed `lb_flush_vip`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FlushVip {
     pub carried: Option<CallId>,
 }
 
 /// A VIP that is being taken down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Doom {
     /// It is created again at once.
     pub recreate: bool,
@@ -82,7 +84,7 @@ impl Doom {
 }
 
 /// What keeps a VIP from being as wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Trouble {
     pub reason: String,
     pub since: Instant,

@@ -5,6 +5,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::{Action, ProbeOrder};
 use crate::backend::{InFlight, Transition};
 use crate::dataplane::tell;
@@ -22,7 +24,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 const COMPLAINTS_MAX: usize = 64;
 
 /// A cause of inconclusive probes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Complaint {
     said: Option<Instant>,
     count: u64,
