@@ -51,13 +51,15 @@ pub struct Settings {
     pub oracles: bool,
     /// Hash every input, action, deadline and state.
     pub trace: bool,
+    /// Keep the hash after every step, to find where two runs part.
+    pub chain: bool,
 }
 
 impl Settings {
     /// For people: everything.
-    pub const FULL: Self = Self { timeline: true, oracles: true, trace: true };
+    pub const FULL: Self = Self { timeline: true, oracles: true, trace: true, chain: false };
     /// For the mass: no timeline.
-    pub const MASS: Self = Self { timeline: false, oracles: true, trace: true };
+    pub const MASS: Self = Self { timeline: false, oracles: true, trace: true, chain: false };
 }
 
 /// What a run came to.
@@ -77,6 +79,8 @@ pub struct Report {
     pub events: u64,
     /// Hash over everything that the engine heard, did, armed and was; 0 without a trace.
     pub hash: u128,
+    /// The hash after every step, if [`Settings::chain`] is set.
+    pub chain: Vec<u128>,
     /// Which faults met which states.
     pub coverage: Coverage,
     /// The world's time at the end.
@@ -167,7 +171,7 @@ impl World {
             link: Link::new(scenario.seed, OPTIONS, now),
             traffic: Traffic::default(),
             timeline: Timeline::new(settings.timeline),
-            trace: Trace::new(settings.trace),
+            trace: Trace::new(settings.trace, settings.chain),
             told: BTreeSet::new(),
             coverage: Coverage::default(),
             ledger: Ledger::default(),
@@ -415,6 +419,7 @@ impl World {
     pub fn finish(mut self) -> Report {
         self.settle_accounts();
         let (counts, breaches) = self.ledger.close();
+        let (hash, chain) = self.trace.finish();
         Report {
             timeline: self.timeline.to_string(),
             breaches,
@@ -422,7 +427,8 @@ impl World {
             tally: self.link.tally(),
             steps: self.steps,
             events: self.events,
-            hash: self.trace.finish(),
+            hash,
+            chain,
             coverage: self.coverage,
             ended: self.now,
         }

@@ -22,7 +22,11 @@ fn judge(seed: u64) -> Result<Report, String> {
             .map_err(|error| error.to_string())?;
     }
     match run {
-        Ok(Ok(report)) if report.breaches.is_empty() => Ok(report),
+        Ok(Ok(report)) if report.breaches.is_empty() => {
+            let configs = plot.configs().map_err(|error| error.to_string())?;
+            let again = play(&plot.scenario, configs, settings).map_err(|error| error.to_string())?;
+            if again.hash == report.hash { Ok(report) } else { Err("two runs differ".into()) }
+        }
         Ok(Ok(report)) => Err(report.failures()[0].clone()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("panicked".into()),

@@ -1,19 +1,14 @@
 //! What people may see: a read-only picture of everything, made on demand.
 
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::backend::Backend;
-use crate::config::Config;
-use crate::dataplane::Dataplane;
-use crate::frontend::Frontends;
 use crate::health::State;
 use crate::input::Outcome;
 use crate::model::{VipKey, Weight};
 use crate::time::Instant;
-use crate::warmup::{Phase, Warmup};
+use crate::warmup::Phase;
 
 use super::Engine;
 
@@ -102,31 +97,6 @@ impl Engine {
             backends: self.slots.iter().flatten().map(backend_view).collect(),
             frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
         }
-    }
-
-    /// The configuration in force.
-    pub const fn config(&self) -> &Arc<Config> {
-        &self.config
-    }
-
-    /// The conversation with VPP, to look at.
-    pub const fn dataplane(&self) -> &Dataplane {
-        &self.dataplane
-    }
-
-    /// The gates, to look at.
-    pub const fn warmup(&self) -> &Warmup {
-        &self.warmup
-    }
-
-    /// The frontends, to look at.
-    pub const fn frontends(&self) -> &Frontends {
-        &self.frontends
-    }
-
-    /// The backends by slot, to look at.
-    pub fn backends(&self) -> impl Iterator<Item = (u32, &Backend)> {
-        (0u32..).zip(&self.slots).filter_map(|(slot, backend)| Some((slot, backend.as_ref()?)))
     }
 
     /// Whether any new flow of `vip` should find a server.
