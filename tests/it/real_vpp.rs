@@ -5,4 +5,7 @@
 //! ```
 
 mod calls;
+mod chance;
+mod draw;
 mod life;
+mod twins;

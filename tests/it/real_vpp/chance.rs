@@ -1,0 +1,160 @@
+//! Calls by chance, of a real VPP and of the simulator's model: after each the same return code and the same state.
+//!
+//! `CALLS=100000 SEED=7 make real-vpp` makes more of them, or others. A run that fails names its seed and its call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maglev_core::model::{Flows, ServerRow, VipKey, Write};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::draw;
+use super::twins::{Trouble, Twins};
+
+/// Calls of a plain run.
+const CALLS: u64 = 10_000;
+
+/// Calls of one life; VPP never frees the tables of deleted VIPs.
+const CALLS_OF_A_LIFE: u64 = 2_500;
+
+/// Calls until time moves on.
+const CALLS_OF_A_STOP: u64 = 125;
+
+/// Calls from one look at everything to the next.
+const CALLS_OF_A_LOOK: u64 = 25;
+
+/// Lives that may be given up because the machine stood still.
+const SLOW_LIVES: u32 = 20;
+
+/// Every return code that the model knows.
+const RETVALS: [i32; 6] = [0, -6, -70, -73, -81, -97];
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number in CALLS and SEED"))
+}
+
+fn kind(write: &Write) -> &'static str {
+    match write {
+        Write::SetConf(_) => "lb-conf",
+        Write::AddVip { .. } => "add-vip",
+        Write::DelVip { .. } => "del-vip",
+        Write::AddAs { .. } => "add-as",
+        Write::DelAs { flows: Flows::Keep, .. } => "del-as",
+        Write::DelAs { flows: Flows::Flush, .. } => "del-as flush",
+        Write::SetWeight { flows: Flows::Keep, .. } => "set-weight",
+        Write::SetWeight { flows: Flows::Flush, .. } => "set-weight flush",
+        Write::FlushVip { .. } => "flush-vip",
+    }
+}
+
+/// What has been seen.
+#[derive(Default)]
+struct Tally {
+    calls: u64,
+    retvals: BTreeMap<(&'static str, i32), u64>,
+    events: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    fn event(&mut self, what: &'static str, times: usize) {
+        *self.events.entry(what).or_default() += times as u64;
+    }
+
+    fn seen(&self, retval: i32) -> u64 {
+        self.retvals.iter().filter(|((_, seen), _)| *seen == retval).map(|(_, count)| count).sum()
+    }
+}
+
+/// One VPP and one model, from birth until `calls` are made or they cannot go on.
+async fn live(rng: &mut ChaCha8Rng, calls: u64, tally: &mut Tally) -> Result<(), Trouble> {
+    let mut twins = Twins::start().await?;
+    let mut deleted: BTreeSet<VipKey> = BTreeSet::new();
+    let mut since_stop = 0;
+    for nth in 1..=calls {
+        let write = draw::call(rng, &twins.model);
+        let before = twins.model.servers(None);
+        let lingers = |row: &&ServerRow| Some(row.server) == write.server() && !row.used;
+        let revives = before.iter().filter(|row| Some(row.vip) == write.vip()).any(|row| lingers(&row));
+        let made = step(&mut twins, &write, nth % CALLS_OF_A_LOOK == 0).await;
+        let retval = made.map_err(|trouble| in_words(trouble, nth, &write, &twins))?;
+        tally.calls += 1;
+        *tally.retvals.entry((kind(&write), retval)).or_default() += 1;
+        let added = usize::from(matches!(write, Write::AddAs { .. }) && retval == 0 && !revives);
+        tally.event("servers collected by a change", before.len() + added - twins.model.servers(None).len());
+        match &write {
+            Write::AddAs { .. } if retval == 0 && revives => tally.event("lingering servers taken back", 1),
+            Write::AddVip { vip, .. } if retval == 0 && deleted.contains(vip) => {
+                tally.event("deleted VIPs added again", 1);
+            }
+            Write::DelVip { vip } if retval == 0 => _ = deleted.insert(*vip),
+            _ => (),
+        }
+        since_stop += 1;
+        if since_stop == CALLS_OF_A_STOP || twins.is_late() {
+            let lingering = twins.model.servers(None).iter().filter(|row| !row.used).count();
+            twins.next_stop().await;
+            let left = twins.model.servers(None).iter().filter(|row| !row.used).count();
+            tally.event("servers collected by the process", lingering - left);
+            since_stop = 0;
+        }
+    }
+    twins.compare_all().await
+}
+
+async fn step(twins: &mut Twins, write: &Write, look_at_all: bool) -> Result<i32, Trouble> {
+    let retval = twins.write(write).await?;
+    twins.compare_after(write).await?;
+    if look_at_all {
+        twins.compare_all().await?;
+    }
+    Ok(retval)
+}
+
+fn in_words(trouble: Trouble, nth: u64, write: &Write, twins: &Twins) -> Trouble {
+    match trouble {
+        Trouble::TooSlow => Trouble::TooSlow,
+        Trouble::Different(what) => {
+            let mut last: Vec<String> = twins
+                .model
+                .trace()
+                .map(|call| {
+                    format!("  {:>4}s {} {}", call.at.since_start().as_secs(), call.write, call.retval)
+                })
+                .collect();
+            let last = last.split_off(last.len().saturating_sub(40)).join("\n");
+            Trouble::Different(format!("after call {nth}, {write}: {what}\nthe last calls:\n{last}"))
+        }
+    }
+}
+
+/// Ten thousand calls, refused ones and their reasons among them, and time between them.
+#[tokio::test]
+#[ignore = "needs MAGLEV_VPP_BIN"]
+async fn the_model_answers_and_shows_what_vpp_does() {
+    let (calls, seed) = (number("CALLS", CALLS), number("SEED", 1));
+    let mut tally = Tally::default();
+    let (mut life, mut slow) = (0, 0);
+    while tally.calls < calls {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(life);
+        match live(&mut rng, CALLS_OF_A_LIFE.min(calls - tally.calls), &mut tally).await {
+            Ok(()) => (),
+            Err(Trouble::TooSlow) => slow += 1,
+            Err(Trouble::Different(what)) => panic!("seed {seed}, life {life}, {what}"),
+        }
+        assert!(slow <= SLOW_LIVES, "this machine stands still for seconds, too often to say anything");
+        life += 1;
+    }
+    println!("{} calls, seed {seed}, {life} lives, {slow} of them cut short", tally.calls);
+    for ((kind, retval), count) in &tally.retvals {
+        println!("{count:>8} {kind} {retval}");
+    }
+    for (what, count) in &tally.events {
+        println!("{count:>8} {what}");
+    }
+    for retval in RETVALS {
+        assert!(tally.seen(retval) > 0, "nothing was answered with {retval}");
+    }
+    let known: u64 = RETVALS.iter().map(|retval| tally.seen(*retval)).sum();
+    assert_eq!(known, tally.calls, "a return code that the model does not know");
+}
