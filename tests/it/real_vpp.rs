@@ -8,4 +8,5 @@ mod calls;
 mod chance;
 mod draw;
 mod life;
+mod traffic;
 mod twins;

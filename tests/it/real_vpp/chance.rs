@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::model::{Flows, ServerRow, VipKey, Write};
-use rand::SeedableRng as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::draw;
+use super::traffic::Burst;
 use super::twins::{Trouble, Twins};
 
 /// Calls of a plain run.
@@ -22,6 +23,9 @@ const CALLS_OF_A_STOP: u64 = 125;
 
 /// Calls from one look at everything to the next.
 const CALLS_OF_A_LOOK: u64 = 25;
+
+/// How often packets come before a call.
+const BURSTS: f64 = 0.08;
 
 /// Lives that may be given up because the machine stood still.
 const SLOW_LIVES: u32 = 20;
@@ -71,18 +75,27 @@ async fn live(rng: &mut ChaCha8Rng, calls: u64, tally: &mut Tally) -> Result<(),
     let mut deleted: BTreeSet<VipKey> = BTreeSet::new();
     let mut since_stop = 0;
     for nth in 1..=calls {
+        if rng.random_bool(BURSTS)
+            && let Some(burst) = Burst::draw(rng, &twins.model)
+        {
+            let sent = twins.send(&burst).await;
+            let reached = sent.map_err(|trouble| in_words(trouble, nth, &format!("{burst:?}"), &twins))?;
+            tally.event("bursts of packets", 1);
+            tally.event("packets that reached a server", reached);
+        }
         let write = draw::call(rng, &twins.model);
         let before = twins.model.servers(None);
-        let lingers = |row: &&ServerRow| Some(row.server) == write.server() && !row.used;
-        let revives = before.iter().filter(|row| Some(row.vip) == write.vip()).any(|row| lingers(&row));
+        let lingered = before.iter().any(|row| is_about(row, &write) && !row.used);
         let made = step(&mut twins, &write, nth % CALLS_OF_A_LOOK == 0).await;
-        let retval = made.map_err(|trouble| in_words(trouble, nth, &write, &twins))?;
+        let retval = made.map_err(|trouble| in_words(trouble, nth, &write.to_string(), &twins))?;
         tally.calls += 1;
         *tally.retvals.entry((kind(&write), retval)).or_default() += 1;
-        let added = usize::from(matches!(write, Write::AddAs { .. }) && retval == 0 && !revives);
-        tally.event("servers collected by a change", before.len() + added - twins.model.servers(None).len());
+        let after = twins.model.servers(None).len();
+        tally.event("servers collected by a change, at least", before.len().saturating_sub(after));
         match &write {
-            Write::AddAs { .. } if retval == 0 && revives => tally.event("lingering servers taken back", 1),
+            Write::AddAs { .. } if retval == 0 && lingered && after == before.len() => {
+                tally.event("lingering servers taken back", 1);
+            }
             Write::AddVip { vip, .. } if retval == 0 && deleted.contains(vip) => {
                 tally.event("deleted VIPs added again", 1);
             }
@@ -101,6 +114,10 @@ async fn live(rng: &mut ChaCha8Rng, calls: u64, tally: &mut Tally) -> Result<(),
     twins.compare_all().await
 }
 
+fn is_about(row: &ServerRow, write: &Write) -> bool {
+    Some(row.vip) == write.vip() && Some(row.server) == write.server()
+}
+
 async fn step(twins: &mut Twins, write: &Write, look_at_all: bool) -> Result<i32, Trouble> {
     let retval = twins.write(write).await?;
     twins.compare_after(write).await?;
@@ -110,10 +127,10 @@ async fn step(twins: &mut Twins, write: &Write, look_at_all: bool) -> Result<i32
     Ok(retval)
 }
 
-fn in_words(trouble: Trouble, nth: u64, write: &Write, twins: &Twins) -> Trouble {
+fn in_words(trouble: Trouble, nth: u64, what: &str, twins: &Twins) -> Trouble {
     match trouble {
         Trouble::TooSlow => Trouble::TooSlow,
-        Trouble::Different(what) => {
+        Trouble::Different(how) => {
             let mut last: Vec<String> = twins
                 .model
                 .trace()
@@ -122,7 +139,7 @@ fn in_words(trouble: Trouble, nth: u64, write: &Write, twins: &Twins) -> Trouble
                 })
                 .collect();
             let last = last.split_off(last.len().saturating_sub(40)).join("\n");
-            Trouble::Different(format!("after call {nth}, {write}: {what}\nthe last calls:\n{last}"))
+            Trouble::Different(format!("at call {nth}, {what}: {how}\nthe last calls:\n{last}"))
         }
     }
 }

@@ -15,6 +15,7 @@ use maglev_sim::LbPlugin;
 use maglevd::clock::SystemClock;
 use maglevd::vpp::UnixConnector;
 
+use super::traffic::{self, Burst};
 use crate::support::vpp_process::{Settings, VppProcess};
 use crate::support::vpp_raw::Raw;
 use crate::support::vpp_talk::Talk;
@@ -45,7 +46,6 @@ pub enum Trouble {
 use Trouble::{Different, TooSlow};
 
 pub struct Twins {
-    vpp: VppProcess,
     talk: Talk,
     raw: Raw,
     pub model: LbPlugin,
@@ -53,6 +53,8 @@ pub struct Twins {
     /// The model's time, and ours when VPP's was the same.
     stop: (u64, Instant),
     dpo: regex::Regex,
+    /// Lives as long as we do.
+    _vpp: VppProcess,
 }
 
 impl Twins {
@@ -65,23 +67,21 @@ impl Twins {
         let clock = SystemClock::start();
         let mut twins = Self {
             model: LbPlugin::new(vpp.pid(), 1, Instant::START),
-            vpp,
             talk,
             raw,
             stop: (0, clock.now()),
             clock,
             dpo: regex::Regex::new("dpo:[0-9]+").unwrap(),
+            _vpp: vpp,
         };
         if twins.vpp_time().await > BORN_WITHIN {
             return Err(TooSlow);
         }
+        for line in traffic::INTERFACE {
+            twins.raw.cli(line).await;
+        }
         twins.go_to(FIRST).await;
         Ok(twins)
-    }
-
-    /// VPP's release.
-    pub async fn version(&mut self) -> String {
-        self.raw.cli("show version").await.trim().to_owned()
     }
 
     /// Lets time pass until the next stop.
@@ -141,6 +141,24 @@ impl Twins {
         let modelled = self.model.write(write, now).unwrap_or_else(|crash| panic!("{write}: {crash}"));
         self.in_time()?;
         if real == modelled { Ok(real) } else { Err(Different(format!("VPP: {real}, model: {modelled}"))) }
+    }
+
+    /// Sends packets through both and looks at what they left there. Returns how many reached a server.
+    pub async fn send(&mut self, burst: &Burst) -> Result<usize, Trouble> {
+        for line in [burst.stream().as_str(), "packet-generator enable-stream burst"] {
+            let said = self.raw.cli(line).await;
+            assert_eq!(said.trim(), "", "{line}");
+        }
+        // The generator says No once it has sent them all.
+        while !self.raw.cli("show packet-generator").await.lines().any(|line| line.contains(" No ")) {
+            self.in_time()?;
+        }
+        self.raw.cli("packet-generator delete burst").await;
+        let now = self.now();
+        let reached = burst.through(&mut self.model, now);
+        self.in_time()?;
+        self.compare_texts().await?;
+        Ok(reached)
     }
 
     /// Looks at what a call was about, in both.
