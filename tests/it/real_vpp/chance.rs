@@ -22,13 +22,20 @@ const CALLS_OF_A_LIFE: u64 = 2_500;
 const CALLS_OF_A_STOP: u64 = 125;
 
 /// Calls from one look at everything to the next.
-const CALLS_OF_A_LOOK: u64 = 25;
+const CALLS_OF_A_LOOK: u64 = 50;
 
 /// How often packets come before a call.
 const BURSTS: f64 = 0.08;
 
 /// Lives that may be given up because the machine stood still.
 const SLOW_LIVES: u32 = 20;
+
+const DELETED_AND_ADDED: &str = "deleted VIPs added again";
+const TAKEN_BACK: &str = "lingering servers taken back";
+const COLLECTED_BY_CHANGE: &str = "servers collected by a change, at least";
+const COLLECTED_BY_PROCESS: &str = "servers collected by the process";
+const BURSTS_SENT: &str = "bursts of packets";
+const REACHED: &str = "packets that reached a server";
 
 /// Every return code that the model knows.
 const RETVALS: [i32; 6] = [0, -6, -70, -73, -81, -97];
@@ -80,34 +87,35 @@ async fn live(rng: &mut ChaCha8Rng, calls: u64, tally: &mut Tally) -> Result<(),
         {
             let sent = twins.send(&burst).await;
             let reached = sent.map_err(|trouble| in_words(trouble, nth, &format!("{burst:?}"), &twins))?;
-            tally.event("bursts of packets", 1);
-            tally.event("packets that reached a server", reached);
+            tally.event(BURSTS_SENT, 1);
+            tally.event(REACHED, reached);
         }
-        let write = draw::call(rng, &twins.model);
-        let before = twins.model.servers(None);
+        let vips = twins.model.vips();
+        let before = twins.rows().to_vec();
+        let write = draw::call(rng, &vips, &before);
         let lingered = before.iter().any(|row| is_about(row, &write) && !row.used);
         let made = step(&mut twins, &write, nth % CALLS_OF_A_LOOK == 0).await;
         let retval = made.map_err(|trouble| in_words(trouble, nth, &write.to_string(), &twins))?;
         tally.calls += 1;
         *tally.retvals.entry((kind(&write), retval)).or_default() += 1;
-        let after = twins.model.servers(None).len();
-        tally.event("servers collected by a change, at least", before.len().saturating_sub(after));
+        let after = twins.rows().len();
+        tally.event(COLLECTED_BY_CHANGE, before.len().saturating_sub(after));
         match &write {
             Write::AddAs { .. } if retval == 0 && lingered && after == before.len() => {
-                tally.event("lingering servers taken back", 1);
+                tally.event(TAKEN_BACK, 1);
             }
             Write::AddVip { vip, .. } if retval == 0 && deleted.contains(vip) => {
-                tally.event("deleted VIPs added again", 1);
+                tally.event(DELETED_AND_ADDED, 1);
             }
             Write::DelVip { vip } if retval == 0 => _ = deleted.insert(*vip),
             _ => (),
         }
         since_stop += 1;
         if since_stop == CALLS_OF_A_STOP || twins.is_late() {
-            let lingering = twins.model.servers(None).iter().filter(|row| !row.used).count();
+            let lingering = twins.rows().iter().filter(|row| !row.used).count();
             twins.next_stop().await;
-            let left = twins.model.servers(None).iter().filter(|row| !row.used).count();
-            tally.event("servers collected by the process", lingering - left);
+            let left = twins.rows().iter().filter(|row| !row.used).count();
+            tally.event(COLLECTED_BY_PROCESS, lingering - left);
             since_stop = 0;
         }
     }
@@ -174,4 +182,9 @@ async fn the_model_answers_and_shows_what_vpp_does() {
     }
     let known: u64 = RETVALS.iter().map(|retval| tally.seen(*retval)).sum();
     assert_eq!(known, tally.calls, "a return code that the model does not know");
+    if calls >= CALLS {
+        for what in [DELETED_AND_ADDED, TAKEN_BACK, COLLECTED_BY_CHANGE, COLLECTED_BY_PROCESS, REACHED] {
+            assert!(tally.events.get(what).is_some_and(|count| *count > 0), "never: {what}");
+        }
+    }
 }

@@ -6,7 +6,6 @@
 use std::net::IpAddr;
 
 use maglev_core::model::{Encap, Flows, LbConf, Prefix, Protocol, ServerRow, VipKey, VipRow, Weight, Write};
-use maglev_sim::LbPlugin;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 
@@ -42,36 +41,35 @@ const PORTS: [(Protocol, u16); 7] = [
     (Protocol(132), 0xff00),
 ];
 
-const LENGTHS: [u32; 12] = [1, 2, 16, 64, 256, 1_024, 1_024, 1_024, 2_048, 4_096, 16_384, 65_536];
+const LENGTHS: [u32; 13] = [1, 2, 16, 64, 256, 512, 1_024, 1_024, 1_024, 2_048, 4_096, 16_384, 65_536];
 
 /// Flow timeouts that no story of ours comes near: its minutes are [`super::twins`]' business.
 const TIMEOUTS: [u32; 8] = [12, 30, 40, 60, 75, 102, 110, 120];
 
-/// The next call. `model` says what there is, since VPP says 0 and flushes at random when there is no such VIP.
-pub fn call(rng: &mut impl Rng, model: &LbPlugin) -> Write {
-    let vips = model.vips();
+/// The next call, to a plugin with these VIPs and servers: VPP says 0 and flushes at random where there is no VIP.
+pub fn call(rng: &mut impl Rng, vips: &[VipRow], rows: &[ServerRow]) -> Write {
     match rng.random_range(0..100) {
         0..5 => Write::SetConf(conf(rng)),
         5..21 => add_vip(rng),
-        21..26 => Write::DelVip { vip: some_vip(rng, &vips) },
+        21..26 => Write::DelVip { vip: some_vip(rng, vips) },
         26..58 => {
-            let vip = some_vip(rng, &vips);
-            let server = match some_server(rng, vip, model) {
+            let vip = some_vip(rng, vips);
+            let server = match some_server(rng, vip, rows) {
                 Some(row) if rng.random_bool(0.3) => row.server,
-                _ => new_server(rng, vip, &vips),
+                _ => new_server(rng, vip, vips),
             };
             Write::AddAs { vip, server, weight: weight(rng) }
         }
         58..74 => {
-            let (vip, server) = vip_and_server(rng, model, &vips);
+            let (vip, server) = vip_and_server(rng, vips, rows);
             Write::DelAs { vip, server, flows: flows(rng) }
         }
         74..94 => {
-            let (vip, server) = vip_and_server(rng, model, &vips);
+            let (vip, server) = vip_and_server(rng, vips, rows);
             Write::SetWeight { vip, server, weight: weight(rng), flows: flows(rng) }
         }
         _ => match vips.choose(rng) {
-            Some(row) => Write::FlushVip { vip: row.vip },
+            Some(row) => Write::FlushVip { vip: under_another_name(rng, row.vip) },
             None => add_vip(rng),
         },
     }
@@ -80,7 +78,7 @@ pub fn call(rng: &mut impl Rng, model: &LbPlugin) -> Write {
 /// A VIP of the model's, or any.
 fn some_vip(rng: &mut impl Rng, vips: &[VipRow]) -> VipKey {
     match vips.choose(rng) {
-        Some(row) if rng.random_bool(0.9) => with_host_bits(rng, row.vip),
+        Some(row) if rng.random_bool(0.9) => under_another_name(rng, row.vip),
         _ => vip(rng),
     }
 }
@@ -97,13 +95,16 @@ fn vip(rng: &mut impl Rng) -> VipKey {
     VipKey { prefix: Prefix { address: address.parse().unwrap(), len }, protocol, port }
 }
 
-/// The same VIP under another name: VPP masks host bits, and port 0 means protocol 255 whatever is said.
-fn with_host_bits(rng: &mut impl Rng, mut vip: VipKey) -> VipKey {
+/// The same VIP, now and then under another name: VPP masks host bits, and port 0 means protocol 255 whatever is said.
+fn under_another_name(rng: &mut impl Rng, mut vip: VipKey) -> VipKey {
     if !vip.prefix.is_host() && rng.random_bool(0.3) {
         vip.prefix.address = match vip.prefix.address {
             IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) | 1).into()),
             IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) | 1).into()),
         };
+    }
+    if vip.is_all_port() && rng.random_bool(0.3) {
+        vip.protocol = Protocol::TCP;
     }
     vip
 }
@@ -120,13 +121,14 @@ fn add_vip(rng: &mut impl Rng) -> Write {
     Write::AddVip { vip, encap, table_length, src_ip_sticky: rng.random() }
 }
 
-fn some_server(rng: &mut impl Rng, vip: VipKey, model: &LbPlugin) -> Option<ServerRow> {
-    model.servers(Some(vip)).choose(rng).copied()
+fn some_server(rng: &mut impl Rng, vip: VipKey, rows: &[ServerRow]) -> Option<ServerRow> {
+    let rows: Vec<ServerRow> = rows.iter().filter(|row| row.vip == vip).copied().collect();
+    rows.choose(rng).copied()
 }
 
-fn vip_and_server(rng: &mut impl Rng, model: &LbPlugin, vips: &[VipRow]) -> (VipKey, IpAddr) {
+fn vip_and_server(rng: &mut impl Rng, vips: &[VipRow], rows: &[ServerRow]) -> (VipKey, IpAddr) {
     // Those of deleted VIPs are among them.
-    match model.servers(None).choose(rng) {
+    match rows.choose(rng) {
         Some(row) if rng.random_bool(0.85) => (row.vip, row.server),
         _ => {
             let vip = some_vip(rng, vips);
