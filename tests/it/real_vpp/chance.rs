@@ -113,7 +113,7 @@ async fn live(rng: &mut ChaCha8Rng, calls: u64, tally: &mut Tally) -> Result<(),
         since_stop += 1;
         if since_stop == CALLS_OF_A_STOP || twins.is_late() {
             let lingering = twins.rows().iter().filter(|row| !row.used).count();
-            twins.next_stop().await;
+            twins.next_stop().await?;
             let left = twins.rows().iter().filter(|row| !row.used).count();
             tally.event(COLLECTED_BY_PROCESS, lingering - left);
             since_stop = 0;
