@@ -5,4 +5,8 @@
 //! ```
 
 mod calls;
+mod chance;
+mod draw;
 mod life;
+mod traffic;
+mod twins;

@@ -8,6 +8,7 @@ pub mod pki;
 pub mod site;
 pub mod until;
 pub mod vpp_process;
+pub mod vpp_raw;
 pub mod vpp_talk;
 pub mod vpp_toy;
 

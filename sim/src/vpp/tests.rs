@@ -132,6 +132,39 @@ fn a_deleted_vip_shows_its_servers_twice_until_it_is_collected() {
     assert_eq!(used(&vpp), [(server(1), true)]);
 }
 
+/// Not only the process collects: so does the first change of the VIP after 60 s, and once in 60 s at most.
+#[test]
+fn a_change_collects_what_the_process_came_too_early_for() {
+    let mut vpp = vpp_with(&[]);
+    for write in [add(www()), add_as(www(), 1), add_as(www(), 2), del_as(www(), 1, Flows::Keep)] {
+        assert_eq!(vpp.write(&write, at(6)), Ok(0), "{write}");
+    }
+    vpp.advance(at(65));
+    assert_eq!(used(&vpp), [(server(1), false), (server(2), true)], "at 60 s the VIP was 54 s old");
+    assert_eq!(vpp.write(&add_as(www(), 3), at(66)), Ok(0));
+    let left = [(server(2), true), (server(3), true)];
+    assert_eq!(used(&vpp), left, "the new one had taken a slot of its own before");
+    assert_eq!(vpp.write(&del_as(www(), 2, Flows::Keep), at(70)), Ok(0));
+    vpp.advance(at(125));
+    let left = [(server(2), false), (server(3), true)];
+    assert_eq!(used(&vpp), left, "the next is due at 126 s");
+}
+
+/// New buckets forget the flows at the next packet, and with them what kept a removed server.
+#[test]
+fn new_buckets_let_go_of_removed_servers_at_the_next_packet() {
+    let mut vpp = vpp_with(&[add(www()), add_as(www(), 1)]);
+    send(&mut vpp, 1);
+    vpp.write(&del_as(www(), 1, Flows::Keep), at(2)).unwrap();
+    let conf = LbConf { sticky_buckets: 64, ..vpp.conf() };
+    vpp.write(&Write::SetConf(conf), at(3)).unwrap();
+    vpp.advance(at(120));
+    assert_eq!(used(&vpp), [(server(1), false)], "no packet has come");
+    send(&mut vpp, 121);
+    vpp.advance(at(180));
+    assert_eq!(used(&vpp), []);
+}
+
 /// Only a flush makes a removal final: time does not.
 #[test]
 fn a_removed_server_with_idle_flows_lingers_until_it_is_flushed() {

@@ -5,15 +5,11 @@ use std::time::Duration;
 use maglev_core::input::Disconnect;
 use maglev_core::model::{Read, Reply};
 use maglevd::vpp::UnixConnector;
-use maglevd::vpp::answer::Answer;
-use maglevd::vpp::ask::{Ask, Prefix};
-use maglevd::vpp::frame::{Decoder, OUR_MARK, put_frame};
-use maglevd::vpp::messages::Kind;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use maglevd::vpp::ask::Ask;
 
 use crate::support::until::within;
 use crate::support::vpp_process::{Settings, VppProcess};
+use crate::support::vpp_raw::Raw;
 use crate::support::vpp_talk::Talk;
 
 fn connector(vpp: &VppProcess) -> UnixConnector {
@@ -102,49 +98,8 @@ async fn clients_do_not_hear_each_other() {
     assert_eq!(one.counters.dropped() + two.counters.dropped(), 0);
 }
 
-/// Some other client, which asks for more than its socket holds and reads it when VPP has already said it all.
-struct LateReader {
-    stream: UnixStream,
-    decoder: Decoder,
-}
-
-impl LateReader {
-    const QUESTIONS: u32 = 40;
-
-    async fn start(vpp: &VppProcess) -> Self {
-        let stream = UnixStream::connect(vpp.api_socket()).await.unwrap();
-        let mut reader = Self { stream, decoder: Decoder::new() };
-        let hello = Ask::SockclntCreate { name: "late".to_owned() };
-        reader.send(&[hello.encode(15, Prefix { client_index: 0, context: 1 })]).await;
-        let (_, welcome) = Answer::decode(Kind::SockclntCreateReply, &reader.receive().await).unwrap();
-        let Answer::SockclntCreateReply { index: client_index, messages, .. } = welcome else { panic!() };
-        let (id, _) = messages.iter().find(|(_, key)| *key == Kind::CliInband.key()).unwrap();
-        let question = Ask::CliInband { command: "show api message-table".to_owned() };
-        let questions = (0..Self::QUESTIONS).map(|nth| {
-            let prefix = Prefix { client_index, context: 100 + nth };
-            question.encode(*id, prefix)
-        });
-        reader.send(&questions.collect::<Vec<_>>()).await;
-        reader
-    }
-
-    async fn send(&mut self, payloads: &[Vec<u8>]) {
-        let mut bytes = Vec::new();
-        payloads.iter().for_each(|payload| put_frame(&mut bytes, OUR_MARK, payload));
-        self.stream.write_all(&bytes).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Vec<u8> {
-        loop {
-            if let Some(payload) = self.decoder.next_payload().unwrap() {
-                return payload.to_vec();
-            }
-            let mut chunk = vec![0; 4096];
-            let read = self.stream.read(&mut chunk).await.unwrap();
-            self.decoder.feed(&chunk[..read]);
-        }
-    }
-}
+/// How much some other client asks before it reads the first answer; more than its socket holds.
+const QUESTIONS: usize = 40;
 
 /// VPP overlooks the end of a stream after a send that did not fit, and 16 overlooked ends stop it (`docs/vpp.md`). We
 /// say goodbye, so it answers however often we come and go.
@@ -154,10 +109,13 @@ async fn coming_and_going_does_not_stop_vpp() {
     let vpp = VppProcess::start_with(Settings { api_trace: false, ..Settings::default() });
     let story = async {
         let mut one = Talk::connected(connector(&vpp)).await;
-        let mut late = LateReader::start(&vpp).await;
+        let mut late = Raw::connect(&vpp, "late").await;
+        let question = Ask::CliInband { command: "show api message-table".to_owned() };
+        let questions: Vec<_> = (0..QUESTIONS).map(|_| late.payload(&question)).collect();
+        late.send_all(&questions).await;
         // VPP answers in order: by now it has said what did not fit.
         assert_eq!(one.call(Read::Ping).await, Reply::Done);
-        for _ in 0..LateReader::QUESTIONS {
+        for _ in 0..QUESTIONS {
             late.receive().await;
         }
         let mut two = Talk::start(connector(&vpp));

@@ -25,11 +25,13 @@ pub struct Settings {
     pub api_trace: bool,
     /// Load the lb plugin.
     pub lb_plugin: bool,
+    /// Sleep between two turns, so that a poll costs little; a moved clock then crawls from timer to timer.
+    pub naps: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { api_trace: true, lb_plugin: true }
+        Self { api_trace: true, lb_plugin: true, naps: true }
     }
 }
 
@@ -199,10 +201,11 @@ impl Drop for VppProcess {
 fn startup_conf(folder: &Path, prefix: &str, settings: Settings) -> String {
     let run = folder.display();
     let trace = if settings.api_trace { "api-trace { on nitems 65536 }" } else { "" };
+    let naps = if settings.naps { "poll-sleep-usec 100" } else { "" };
     let lb = if settings.lb_plugin { "plugin lb_plugin.so { enable }" } else { "" };
     format!(
         "unix {{ nodaemon nosyslog nobanner cli-no-pager runtime-dir {run} cli-listen {run}/cli.sock \
-           log {run}/vpp.log poll-sleep-usec 100 }}\n\
+           log {run}/vpp.log {naps} }}\n\
          api-segment {{ prefix {prefix} }}\n\
          {trace}\n\
          socksvr {{ socket-name {run}/api.sock }}\n\
