@@ -8,7 +8,6 @@
 
 pub mod cli;
 pub mod clock;
-pub mod config;
 pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -20,3 +19,5 @@ pub mod service;
 pub mod signals;
 pub mod startup;
 pub mod vpp;
+
+pub use maglev_config as config;

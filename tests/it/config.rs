@@ -2,6 +2,8 @@
 //!
 //! One bad file per rule in `fixtures/config/bad`; its messages are `snapshots/config/<file>.snap`.
 
+mod print;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;

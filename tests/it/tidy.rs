@@ -47,7 +47,8 @@ fn page(path: &str) -> String {
 
 /// Every Rust file that we wrote, in order.
 fn rust_files() -> Vec<File> {
-    ["src", "core/src", "sim/src", "tests", "benches"].iter().flat_map(|top| files(top, ".rs")).collect()
+    let tops = ["src", "core/src", "config/src", "sim/src", "tests", "benches"];
+    tops.iter().flat_map(|top| files(top, ".rs")).collect()
 }
 
 /// Every file below `top` whose name ends so, in order; none if `top` does not exist.

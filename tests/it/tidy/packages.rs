@@ -221,15 +221,24 @@ fn the_core_depends_on_chance_and_serde_alone() {
 }
 
 #[test]
+fn the_reader_has_no_runtime_below_it() {
+    let graph = Graph::read();
+    let runtime = runtime_below("maglev-config", &graph);
+    assert!(runtime.is_empty(), "config/Cargo.toml: a file is read without waiting, so without {runtime:?}");
+}
+
+#[test]
 fn the_simulator_has_no_runtime_below_it() {
     let graph = Graph::read();
-    let closure = graph.closure("maglev-sim");
-    let runtime: Vec<_> = ["tokio", "mio", "hyper", "socket2", "rustls"]
-        .into_iter()
-        .filter(|name| closure.contains(name))
-        .collect();
+    let runtime = runtime_below("maglev-sim", &graph);
     assert!(
         runtime.is_empty(),
         "sim/Cargo.toml: the simulator runs on simulated time alone, without {runtime:?}"
     );
+}
+
+fn runtime_below(package: &str, graph: &Graph) -> Vec<&'static str> {
+    let closure = graph.closure(package);
+    let runtime = ["tokio", "mio", "hyper", "socket2", "rustls"];
+    runtime.into_iter().filter(|name| closure.contains(name)).collect()
 }

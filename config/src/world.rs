@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use regex::bytes::{Regex, RegexBuilder};
-use tokio_rustls::rustls::RootCertStore;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use webpki::anchor_from_trusted_cert;
 
 /// A compiled pattern larger than this is no health check.
 const REGEXP_BYTES_MAX: usize = 1 << 20;
@@ -65,12 +65,14 @@ pub(super) fn ca_file_complaint(file: &str) -> Option<String> {
             ));
         }
     };
-    let mut roots = RootCertStore::empty();
+    let mut is_empty = true;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let is_usable = certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
+        // The prober's root store asks the same question of each.
+        let is_usable = certificate.is_ok_and(|certificate| anchor_from_trusted_cert(&certificate).is_ok());
         if !is_usable {
             return Some("holds a broken certificate; name a PEM file of CA certificates".into());
         }
+        is_empty = false;
     }
-    roots.is_empty().then(|| "holds no certificate; name a PEM file of CA certificates".into())
+    is_empty.then(|| "holds no certificate; name a PEM file of CA certificates".into())
 }

@@ -109,9 +109,32 @@ fn fraction(decimals: &str, unit: u128) -> u128 {
     sum * unit / scale
 }
 
+/// Writes what [`parse`] reads as exactly this duration, as short as a person would: `300ms`, `1.5s`, `1h30m`.
+pub fn print(duration: Duration) -> String {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    match (secs, nanos) {
+        (0, 0) => "0s".into(),
+        (0, ..1_000) => format!("{nanos}ns"),
+        (0, ..1_000_000) => format!("{}us", decimal(nanos.into(), 1_000, 3)),
+        (0, _) => format!("{}ms", decimal(nanos.into(), 1_000_000, 6)),
+        _ => {
+            let part = |count: u64, unit| if count == 0 { String::new() } else { format!("{count}{unit}") };
+            let rest = u128::from(secs % 60) * 1_000_000_000 + u128::from(nanos);
+            let rest = if rest == 0 { String::new() } else { decimal(rest, 1_000_000_000, 9) + "s" };
+            part(secs / 3_600, "h") + &part(secs / 60 % 60, "m") + &rest
+        }
+    }
+}
+
+/// `nanos` in a unit of so many nanoseconds, which has so many decimals.
+fn decimal(nanos: u128, unit: u128, decimals: usize) -> String {
+    let text = format!("{}.{:0decimals$}", nanos / unit, nanos % unit);
+    text.trim_end_matches('0').trim_end_matches('.').into()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{DurationError, parse};
+    use super::{DurationError, parse, print};
     use std::time::Duration;
 
     /// What Go writes, we read.
@@ -176,6 +199,31 @@ mod tests {
         ];
         for (text, error) in table {
             assert_eq!(parse(text), Err(error), "{text}");
+        }
+    }
+
+    /// What we write is short, and read back to the nanosecond.
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        let table: &[(&str, u64)] = &[
+            ("0s", 0),
+            ("1ns", 1),
+            ("7us", 7_000),
+            ("7.25us", 7_250),
+            ("300ms", 300_000_000),
+            ("10.000001ms", 10_000_001),
+            ("1s", 1_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("10s", 10_000_000_000),
+            ("1m", 60_000_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1h", 3_600_000_000_000),
+            ("100h0.000000001s", 360_000_000_000_001),
+            ("2562047h47m16.854775807s", 9_223_372_036_854_775_807),
+        ];
+        for (text, nanos) in table {
+            assert_eq!(print(Duration::from_nanos(*nanos)), *text);
+            assert_eq!(parse(text), Ok(Duration::from_nanos(*nanos)), "{text}");
         }
     }
 }

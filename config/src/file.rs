@@ -16,7 +16,7 @@ const POWERS: &str = "a power of two from 1 to 1048576";
 const WEIGHTS: &str = "a whole number from 0 to 100";
 
 /// The weight of a pool's entry that names none.
-const WEIGHT_DEFAULT: u32 = 100;
+pub(super) const WEIGHT_DEFAULT: u32 = 100;
 
 /// What the file asks for; `None` where it does not even say.
 pub(super) fn draft(root: &Node, options: Options, reader: &Reader<'_>) -> Option<Draft> {

@@ -1,5 +1,7 @@
 //! From a YAML file to a core `Config`: read once, parse, check. The bytes that are checked are the bytes applied.
 //!
+//! [`parse`] is the whole way. [`draft`] stops before the core's rules, and [`print()`] goes back from there to a file.
+//!
 //! Two kinds of mistakes end differently: a *structural* one means that the file does not say what it wants (YAML, keys,
 //! types), a *semantic* one that it wants something impossible. Semantic rules live in the core, except for the few that
 //! need the machine: a CA file to read, a pattern to compile.
@@ -8,6 +10,7 @@ pub mod duration;
 mod error;
 mod file;
 mod healthcheck;
+mod print;
 mod section;
 mod world;
 mod yaml;
@@ -17,12 +20,14 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use maglev_core::config::Config;
+use maglev_core::config::{Config, Draft};
 
 pub use error::{ConfigError, Finding};
+pub use print::print;
 pub use world::regexp;
 
 use section::Reader;
+use yaml::Node;
 
 /// A file larger than this is a mistake: 50,000 backends need about 7 MB.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -75,17 +80,7 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// All structural mistakes, or else all semantic ones.
 pub fn parse(bytes: &[u8], name: &str, options: Options) -> Result<Loaded, ConfigError> {
-    let file: Arc<str> = name.into();
-    let source = yaml::text(bytes, &file).map_err(ConfigError::structural)?;
-    let root = yaml::parse(source, &file).map_err(ConfigError::structural)?;
-
-    let reader = Reader::new(source, file.clone());
-    let draft = file::draft(&root, options, &reader);
-    let (structural, mut semantic) = reader.into_findings();
-    let Some(draft) = draft.filter(|_| structural.is_empty()) else {
-        return Err(ConfigError::Structural { findings: error::in_order(structural) });
-    };
-
+    let Understood { root, file, draft, mut semantic } = understand(bytes, name, options)?;
     let positions = || yaml::Positions::of(&root, file.clone());
     match Config::check(&draft) {
         Err(problems) => {
@@ -103,5 +98,39 @@ pub fn parse(bytes: &[u8], name: &str, options: Options) -> Result<Loaded, Confi
             let warnings = warnings.into_iter().map(|warning| positions.find(warning.path, warning.message));
             Ok(Loaded { config: Arc::new(config), warnings: error::in_order(warnings.collect()) })
         }
+    }
+}
+
+/// What `bytes` ask for, whether the core's rules allow it or not. Messages call them `name`.
+///
+/// # Errors
+/// All structural mistakes, or else what the machine refuses: a CA file, a pattern, a value that no draft has room for.
+pub fn draft(bytes: &[u8], name: &str, options: Options) -> Result<Draft, ConfigError> {
+    let Understood { draft, semantic, .. } = understand(bytes, name, options)?;
+    if semantic.is_empty() {
+        Ok(draft)
+    } else {
+        Err(ConfigError::Semantic { findings: error::in_order(semantic) })
+    }
+}
+
+/// A file that says what it wants.
+struct Understood {
+    root: Node,
+    file: Arc<str>,
+    draft: Draft,
+    semantic: Vec<Finding>,
+}
+
+fn understand(bytes: &[u8], name: &str, options: Options) -> Result<Understood, ConfigError> {
+    let file: Arc<str> = name.into();
+    let source = yaml::text(bytes, &file).map_err(ConfigError::structural)?;
+    let root = yaml::parse(source, &file).map_err(ConfigError::structural)?;
+    let reader = Reader::new(source, file.clone());
+    let draft = file::draft(&root, options, &reader);
+    let (structural, semantic) = reader.into_findings();
+    match draft.filter(|_| structural.is_empty()) {
+        Some(draft) => Ok(Understood { root, file, draft, semantic }),
+        None => Err(ConfigError::Structural { findings: error::in_order(structural) }),
     }
 }
