@@ -4,6 +4,7 @@
 
 mod layout;
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Keys {
     }
 
     /// A value that needs no quotes.
-    fn word(&mut self, key: &str, word: impl ToString) {
+    fn word(&mut self, key: &str, word: &dyn Display) {
         self.put(key, Tree::Word(word.to_string()));
     }
 
@@ -61,14 +62,14 @@ impl Keys {
     }
 
     fn duration(&mut self, key: &str, duration: Duration) {
-        self.word(key, duration::print(duration));
+        self.word(key, &duration::print(duration));
     }
 
     fn address(&mut self, key: &str, address: impl Into<IpAddr>) {
         let word = address.into().to_string();
         // A colon at the end of a word would end a key.
         let is_plain = !word.starts_with(':') && !word.ends_with(':');
-        self.word(key, if is_plain { word } else { format!("\"{word}\"") });
+        self.put(key, Tree::Word(if is_plain { word } else { format!("\"{word}\"") }));
     }
 
     fn unless_empty(&mut self, key: &str, keys: Keys) {
@@ -128,7 +129,7 @@ fn lb(lb: &DraftLb) -> Keys {
     }
     match strangers {
         Strangers::Delete => (),
-        Strangers::Keep => keys.word("strangers", "keep"),
+        Strangers::Keep => keys.word("strangers", &"keep"),
     }
     keys
 }
@@ -148,9 +149,9 @@ fn check(check: &DraftCheck) -> Keys {
     } = check;
     let default = DraftCheck::new(CheckKind::Icmp);
     let mut keys = Keys::default();
-    keys.word("type", kind.word());
+    keys.word("type", &kind.word());
     if let Some(port) = kind.port() {
-        keys.word("port", port);
+        keys.word("port", &port);
     }
     if *interval != default.interval {
         keys.duration("interval", *interval);
@@ -201,7 +202,7 @@ fn http(http: &Http) -> Keys {
         keys.text("host", host);
     }
     if *method != default.method {
-        keys.word("method", method.word());
+        keys.word("method", &method.word());
     }
     if *response_codes != default.response_codes {
         let range = |&(first, last): &(u16, u16)| {
@@ -223,7 +224,7 @@ fn tls(tls: &Tls) -> Keys {
         keys.text("server-name", name);
     }
     if *insecure_skip_verify {
-        keys.word("insecure-skip-verify", true);
+        keys.word("insecure-skip-verify", &true);
     }
     if let Some(file) = ca_file {
         keys.text("ca-file", file);
@@ -239,7 +240,7 @@ fn backend(backend: &DraftBackend) -> Keys {
         keys.text("healthcheck", name);
     }
     if !enabled {
-        keys.word("enabled", false);
+        keys.word("enabled", &false);
     }
     keys
 }
@@ -254,17 +255,17 @@ fn frontend(frontend: &DraftFrontend) -> Keys {
     keys.address("address", *address);
     match protocol {
         None => (),
-        Some(DraftProtocol::Tcp) => keys.word("protocol", "tcp"),
-        Some(DraftProtocol::Udp) => keys.word("protocol", "udp"),
+        Some(DraftProtocol::Tcp) => keys.word("protocol", &"tcp"),
+        Some(DraftProtocol::Udp) => keys.word("protocol", &"udp"),
     }
     if *port != 0 {
         keys.word("port", port);
     }
     if *src_ip_sticky {
-        keys.word("src-ip-sticky", true);
+        keys.word("src-ip-sticky", &true);
     }
     if !flush_on_down {
-        keys.word("flush-on-down", false);
+        keys.word("flush-on-down", &false);
     }
     if !pools.is_empty() {
         keys.put("pools", Tree::List(pools.iter().map(pool).collect()));

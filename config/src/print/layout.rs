@@ -119,8 +119,8 @@ fn quoted(text: &str) -> String {
             c => {
                 let number = u32::from(c);
                 out.push_str(&match number {
-                    ..0x100 => format!("\\x{number:02x}"),
-                    ..0x1_0000 => format!("\\u{number:04x}"),
+                    0..=0xff => format!("\\x{number:02x}"),
+                    0x100..=0xffff => format!("\\u{number:04x}"),
                     _ => format!("\\U{number:08x}"),
                 });
             }
