@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use maglev_config::Options;
 use maglev_core::Config;
 use maglev_core::config::Draft;
 
@@ -19,6 +20,19 @@ pub struct Plot {
 }
 
 impl Plot {
+    /// Takes the texts of a scenario's configurations apart.
+    ///
+    /// # Errors
+    /// One cannot be read; the line is that of the scenario.
+    pub fn of(scenario: &Scenario) -> Result<Self, ScriptError> {
+        let read = |(name, text): (&String, &ConfigText)| {
+            let draft = maglev_config::draft(text.yaml.as_bytes(), name, Options::default());
+            Ok((name.clone(), draft.map_err(|error| unreadable(name, text, &error.to_string()))?))
+        };
+        let drafts = scenario.configs.iter().map(read).collect::<Result<_, ScriptError>>()?;
+        Ok(Self { scenario: Scenario { configs: BTreeMap::new(), ..scenario.clone() }, drafts })
+    }
+
     /// The configurations, checked.
     ///
     /// # Errors
@@ -35,10 +49,30 @@ impl Plot {
         self.drafts.iter().map(checked).collect()
     }
 
-    /// As a file that a person can read, edit and play; `print` writes a configuration.
-    pub fn file(&self, print: impl Fn(&Draft) -> String) -> Scenario {
-        let text = |draft: &Draft| ConfigText { line: 0, yaml: print(draft) };
+    /// As a file that a person can read, edit and play.
+    pub fn file(&self) -> Scenario {
+        let text = |draft: &Draft| ConfigText { line: 0, yaml: maglev_config::print(draft) };
         let configs = self.drafts.iter().map(|(name, draft)| (name.clone(), text(draft))).collect();
         Scenario { configs, ..self.scenario.clone() }
     }
+}
+
+impl Scenario {
+    /// Its configurations, checked.
+    ///
+    /// # Errors
+    /// One cannot be read; the line is that of the scenario.
+    pub fn checked(&self) -> Result<Configs, ScriptError> {
+        let read = |(name, text): (&String, &ConfigText)| {
+            let loaded = maglev_config::parse(text.yaml.as_bytes(), name, Options::default());
+            let loaded = loaded.map_err(|error| unreadable(name, text, &error.to_string()))?;
+            Ok((name.clone(), loaded.config))
+        };
+        self.configs.iter().map(read).collect()
+    }
+}
+
+fn unreadable(name: &str, text: &ConfigText, why: &str) -> ScriptError {
+    let message = format!("configuration {name} (its line 1 is here) cannot be read: {why}");
+    ScriptError { line: text.line, message }
 }

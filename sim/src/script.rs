@@ -41,9 +41,8 @@ mod tests;
 
 use core::fmt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use maglev_core::{Config, Instant};
+use maglev_core::Instant;
 
 pub use self::backend::Behaviour;
 pub use self::facts::Facts;
@@ -106,24 +105,6 @@ impl Scenario {
     /// The first mistake, with its line and what to do about it.
     pub fn read(yaml: &str) -> Result<Self, ScriptError> {
         file::read(yaml)
-    }
-
-    /// Its configurations, checked. `read` turns the text of one into what it says.
-    ///
-    /// # Errors
-    /// One cannot be read; the line is that of the scenario.
-    pub fn configs(
-        &self,
-        read: impl Fn(&str) -> Result<Arc<Config>, String>,
-    ) -> Result<BTreeMap<String, Arc<Config>>, ScriptError> {
-        let checked = |(name, text): (&String, &ConfigText)| {
-            let config = read(&text.yaml).map_err(|why| ScriptError {
-                line: text.line,
-                message: format!("configuration {name} (its line 1 is here) cannot be read: {why}"),
-            })?;
-            Ok((name.clone(), config))
-        };
-        self.configs.iter().map(checked).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use maglev_sim::oracle::Counts;
 use maglev_sim::{Report, Settings, swarm};
 
-use crate::scenarios::{read, scenarios};
+use crate::scenarios::scenarios;
 
 pub use run::play;
 
@@ -72,7 +72,7 @@ fn every_seed_keeps_the_rules_in_the_real_loop_too() {
         failed.len(),
         results.len(),
         all.join("\n"),
-        plot.scenario,
+        plot.file(),
         shown.map(|run| run.map(|report| report.timeline).unwrap_or_default()).unwrap_or_default(),
     );
 }
@@ -82,7 +82,7 @@ fn every_seed_keeps_the_rules_in_the_real_loop_too() {
 fn every_scenario_ends_as_expected_in_the_real_loop_too() {
     let mut failures = Vec::new();
     for (name, scenario) in scenarios() {
-        let configs = scenario.configs(read).expect("lane A plays it");
+        let configs = scenario.checked().expect("lane A plays it");
         let report = play(&scenario, configs, Settings::FULL).expect("lane A plays it");
         failures.extend(report.failures().iter().map(|failure| format!("{name}: {failure}")));
         if std::env::var("SCENARIO").is_ok_and(|only| name.contains(&only)) {

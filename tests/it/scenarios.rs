@@ -3,22 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use maglev_core::Config;
 use maglev_sim::{Report, Scenario, Settings, play};
-use maglevd::config::{self, Options};
 
 use crate::support::shelf;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
-}
-
-pub fn read(text: &str) -> Result<Arc<Config>, String> {
-    config::parse(text.as_bytes(), "config", Options::default())
-        .map(|loaded| loaded.config)
-        .map_err(|error| error.to_string())
 }
 
 /// Every scenario by name, in the order of names.
@@ -41,7 +32,7 @@ pub fn scenarios() -> Vec<(String, Scenario)> {
 }
 
 fn run(name: &str, scenario: &Scenario) -> Report {
-    let configs = scenario.configs(read);
+    let configs = scenario.checked();
     configs
         .and_then(|configs| play(scenario, configs, Settings::FULL))
         .unwrap_or_else(|error| panic!("fixtures/scenarios/{name}.yaml: {error}"))

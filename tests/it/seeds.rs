@@ -18,7 +18,7 @@ fn judge(seed: u64) -> Result<Report, String> {
     let settings = if std::env::var_os("SHOW").is_some() { Settings::FULL } else { Settings::MASS };
     let run = catch_unwind(AssertUnwindSafe(|| play(&plot.scenario, configs, settings)));
     if let (Ok(Ok(report)), Some(path)) = (&run, std::env::var_os("SHOW")) {
-        std::fs::write(path, format!("{}\n{}\n{:?}", plot.scenario, report.timeline, report.breaches))
+        std::fs::write(path, format!("{}\n{}\n{:?}", plot.file(), report.timeline, report.breaches))
             .map_err(|error| error.to_string())?;
     }
     match run {

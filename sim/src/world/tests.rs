@@ -38,10 +38,14 @@ fn read(text: &str) -> Result<Arc<Config>, String> {
     Ok(Arc::new(config))
 }
 
+fn configs(scenario: &Scenario) -> Configs {
+    scenario.configs.iter().map(|(name, text)| (name.clone(), read(&text.yaml).unwrap())).collect()
+}
+
 fn run(rest: &str) -> Report {
     let text = format!("about: a test\nconfig: \"3\"\nconfigs: {{ two: \"2\" }}\n{rest}");
     let scenario = Scenario::read(&text).unwrap();
-    let again = || play(&scenario, scenario.configs(read).unwrap(), Settings::FULL).unwrap();
+    let again = || play(&scenario, configs(&scenario), Settings::FULL).unwrap();
     let report = again();
     assert_eq!(again(), report, "the same scenario twice is the same run");
     report
