@@ -1,0 +1,2 @@
+//! The binary as people run it: exit codes, messages, files.
+fn main() {}
