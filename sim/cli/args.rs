@@ -12,9 +12,11 @@ const SEEDS_MAX: u64 = 1 << 62;
 /// Plays maglevd against a simulated world: VPP with its quirks, backends, operators and mishaps.
 #[derive(Debug, Parser)]
 #[command(name = "maglev-sim", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 every rule held; 1 a rule was broken or an expectation is unmet; 2 wrong flags or \
+#[command(
+    after_help = "Exit codes: 0 every rule held; 1 a rule was broken or an expectation is unmet; 2 wrong flags or \
     a file that cannot be played; 130 stopped by Ctrl-C before anything failed.\n\
-    A second Ctrl-C ends at once.")]
+    A second Ctrl-C ends at once."
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -24,11 +24,14 @@ const EVENTS: std::ops::RangeInclusive<u64> = 50..=100;
 /// Nobody watches.
 const BARE: Settings = Settings { timeline: false, oracles: false, trace: false, chain: false };
 
-const METHOD: &str = "Sample: the seeds that hold, played once before (that is the warm-up). Steps: the sample's scenarios \
-with their configurations checked beforehand, played on one thread; inputs handled per second of processor time. Seeds: \
-those of the sample with 50 to 100 world events, from the number to the verdict (made, checked, played once with all \
-oracles and the trace), per second of processor time. All cores: the same by the wall, divided by nothing. Each figure is \
-the median of all rounds, with the lowest and the highest. Build with --release for figures that count.";
+const METHOD: &str = "\
+Sample: those of the first seeds that hold; each was played before, which is the warm-up.
+Steps:  the scenarios of the sample, their configurations checked beforehand, played on one thread;
+        inputs that the engine handled, by second of processor time.
+Seeds:  those of the sample with 50 to 100 world events, each from its number to its verdict: made, checked, played
+        once with all oracles and the trace; by second of processor time.
+Wall:   the same on several threads; all of them together, by second of the wall.
+Each figure is the median of all rounds, beside the lowest and the highest. Only a --release build counts.";
 
 /// A scenario of the sample.
 struct Piece {
@@ -44,22 +47,29 @@ pub(crate) fn run(args: &Bench) -> Result<End, Trouble> {
     let jobs = args.range.jobs();
     let mut out = io::stdout();
     let seeds = args.range.from..args.range.from + args.seeds;
-    let order =
-        Hunt { from: seeds.start, seeds: args.seeds, jobs, twice: false, stop_at_failure: false };
+    let order = Hunt { from: seeds.start, seeds: args.seeds, jobs, twice: false, stop_at_failure: false };
     let whole = quietly(|| hunt(order, &|_| !interrupt.is_asked()));
     histogram(&mut out, "steps", &whole.steps_each)?;
     histogram(&mut out, "events", &whole.events_each)?;
     let sample: Vec<Piece> = quietly(|| seeds.filter_map(piece).collect());
     let part: Vec<&Piece> = sample.iter().filter(|piece| EVENTS.contains(&piece.events)).collect();
     if sample.is_empty() {
-        return Err(Trouble::Bad("no seed of these holds, so there is nothing to measure: hunt first".into()));
+        return Err(Trouble::Bad(
+            "no seed of these holds, so there is nothing to measure: hunt first".into(),
+        ));
     }
     let steps = |pieces: &[&Piece]| pieces.iter().map(|piece| piece.steps).sum::<u64>();
     let all: Vec<&Piece> = sample.iter().collect();
     writeln!(
         out,
         "sample: {} of {} seeds hold, {} steps; {} of them have {} to {} events, {} steps",
-        all.len(), args.seeds, steps(&all), part.len(), EVENTS.start(), EVENTS.end(), steps(&part),
+        all.len(),
+        args.seeds,
+        steps(&all),
+        part.len(),
+        EVENTS.start(),
+        EVENTS.end(),
+        steps(&part),
     )?;
     let rounds = args.rounds.get();
     let progress = Progress::of(rounds as u64 * 4, "measurements");
@@ -112,7 +122,7 @@ fn verdict(piece: &Piece) {
     std::hint::black_box(judge(&swarm::plot(piece.seed), Settings::MASS));
 }
 
-/// The same on several threads, each with every so-manieth.
+/// The same on several threads, which take turns.
 fn share(part: &[&Piece], jobs: usize) {
     std::thread::scope(|scope| {
         for first in 0..jobs {

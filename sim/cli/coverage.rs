@@ -16,8 +16,7 @@ pub(crate) fn run(args: &Coverage) -> Result<End, Trouble> {
     let interrupt = Interrupt::listen()?;
     let jobs = args.range.jobs();
     let progress = Progress::of(args.seeds, "seeds");
-    let order =
-        Hunt { from: args.range.from, seeds: args.seeds, jobs, twice: false, stop_at_failure: false };
+    let order = Hunt { from: args.range.from, seeds: args.seeds, jobs, twice: false, stop_at_failure: false };
     let cost = Cost::begin();
     let sums = quietly(|| {
         hunt(order, &|batch| {

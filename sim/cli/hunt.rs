@@ -26,12 +26,17 @@ pub(crate) fn run(args: &Hunt) -> Result<End, Trouble> {
         (None, None) => SEEDS,
     };
     let length = args.time.map_or_else(|| format!("{seeds} seeds"), |time| GoDuration(time).to_string());
-    writeln!(io::stdout(), "hunting from seed {} for {length}; Ctrl-C ends it with a summary", args.range.from)?;
+    writeln!(
+        io::stdout(),
+        "hunting from seed {} for {length}; Ctrl-C ends it with a summary",
+        args.range.from
+    )?;
     let progress = match args.time {
         Some(time) => Progress::lasting(time, "seeds"),
         None => Progress::of(seeds, "seeds"),
     };
-    let hunter = Hunter { interrupt: &interrupt, progress: &progress, shelf: Mutex::new(Shelf::new(&args.out)) };
+    let hunter =
+        Hunter { interrupt: &interrupt, progress: &progress, shelf: Mutex::new(Shelf::new(&args.out)) };
     let trouble = Mutex::new(None);
     let hear = |batch: &Sums| {
         progress.advance(batch.seeds);

@@ -31,7 +31,8 @@ mod tests {
     fn no_text_ends_the_script_or_begins_another() {
         let about = "</script><script>alert(1)</script> <!-- {{story}}";
         let page = page(&Story { about: about.into(), ..Story::default() });
-        let after = page.split_once(r#"<script type="application/json" id="story">"#).expect("it has a story").1;
+        let after =
+            page.split_once(r#"<script type="application/json" id="story">"#).expect("it has a story").1;
         let json = after.split_once("</script>").expect("it ends").0;
         let read: serde_json::Value = serde_json::from_str(json.trim()).expect("it is JSON");
         assert_eq!(read["about"], about);

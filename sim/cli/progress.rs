@@ -19,7 +19,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of `all` things.
     pub(crate) fn of(all: u64, what: &str) -> Self {
-        let template = format!("{{bar:32}} {{human_pos}} of {{human_len}} {what}, {{per_sec}}, {{eta}} left {{msg}}");
+        let template =
+            format!("{{bar:32}} {{human_pos}} of {{human_len}} {what}, {{per_sec}}, {{eta}} left {{msg}}");
         Self::new(all, &template, None)
     }
 

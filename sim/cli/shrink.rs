@@ -54,7 +54,8 @@ pub(crate) fn run(args: &Shrink) -> Result<End, Trouble> {
     let small =
         small.ok_or_else(|| Trouble::Bad(format!("{}: what is left of it cannot be played", piece.name)))?;
     let events = |plot: &Plot| plot.scenario.events.len();
-    let millis = std::time::Duration::from_millis(u64::try_from(since.took().as_millis()).unwrap_or(u64::MAX));
+    let millis =
+        std::time::Duration::from_millis(u64::try_from(since.took().as_millis()).unwrap_or(u64::MAX));
     writeln!(
         io::stderr(),
         "{} breaks {}: {} events became {} with {} runs in {}{}",

@@ -26,6 +26,8 @@ pub struct Story {
     pub about: String,
     /// Rules that were broken.
     pub breaches: Vec<String>,
+    /// When it ended.
+    pub end: u64,
     /// Every instant at which something changed.
     pub frames: Vec<Frame>,
     /// Frames after the last one kept.
@@ -144,6 +146,7 @@ impl Recorder {
     /// Looks at everything after a turn.
     pub fn look(&mut self, world: &World, engine: Option<&Engine>) {
         let at = micros(world.now());
+        self.story.end = at;
         self.read_lines(at, world.timeline());
         self.probes(at, world, engine);
         if self.story.frames.len() >= FRAMES_MAX {
@@ -170,8 +173,7 @@ impl Recorder {
 
     /// The story, with what was written after the last look.
     pub fn finish(mut self, about: &str, timeline: &str, breaches: &[Breach]) -> Story {
-        let end = self.story.frames.last().map_or(0, |frame| frame.at);
-        self.read_lines(end, timeline);
+        self.read_lines(self.story.end, timeline);
         if let Some(last) = self.story.frames.last_mut() {
             last.lines = self.story.lines.len();
         }
