@@ -174,7 +174,7 @@ mutants! {
         GhostsAlive "ghosts-alive" "6: removed servers that dumps still show are taken as alive"
         GhostHidesServer "ghost-hides-server" "6: a removed server in a dump hides the one of its address that is in use"
         CallsUnderWayForgotten "calls-under-way-forgotten" "6: a dump forgets the calls under way, which are sent again"
-        AckNotFolded "ack-not-folded" "6: an acknowledged call does not change the picture"
+        AckNotFolded "ack-not-folded" "6: an acknowledged weight does not change the picture"
         ConfReadOnce "conf-read-once" "6: the lb conf is read once per connection, and foreign changes of it stay"
         ConfAfterServers "conf-after-servers" "6: the lb conf is written after the VIPs and their servers"
     }

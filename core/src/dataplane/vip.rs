@@ -174,7 +174,7 @@ impl Vip {
 
     /// A write was acknowledged.
     pub(super) fn done(&mut self, call: CallId, write: &Write) {
-        if !mutant!(AckNotFolded) {
+        if !(mutant!(AckNotFolded) && matches!(write, Write::SetWeight { .. })) {
             Self::fold(&mut self.acked, write);
         }
         self.debts.retain(|_, debt| debt.carried != Some(call) || mutant!(DoneFlushStillOwed));
