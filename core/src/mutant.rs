@@ -131,7 +131,7 @@ mutants! {
     "reconcile" {
         LowerBeforeRaise "lower-before-raise" "6: weights are lowered before others are raised"
         RemoveBeforeLower "remove-before-lower" "6: surplus servers are deleted before weights are lowered"
-        FlushBeforeServers "flush-before-servers" "6: a VIP is flushed before its servers are added or raised"
+        FlushBeforeServers "flush-before-servers" "6: a VIP that we created is flushed before its servers are added, not after"
         DeathWaitsForStage "death-waits-for-stage" "6: a death waits for a stage that is larger than the window"
         SurplusStays "surplus-stays" "6: servers that nobody wants any more stay"
         SurplusKeepsFlows "surplus-keeps-flows" "6: surplus servers are deleted without flush"

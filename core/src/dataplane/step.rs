@@ -130,6 +130,7 @@ impl Dataplane {
             reconcile::settle(&mut vip.debts, &frontend.want, seen, !vip.met);
             let leaves_zero = !seen.is_positive() && frontend.want.is_positive();
             let kept = vip.kept_while_empty && !mutant!(KeptFlowsFlushed);
+            let leaves_zero = leaves_zero && !mutant!(FlushBeforeServers);
             if leaves_zero && !kept && vip.acked.is_some() && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }
