@@ -38,7 +38,7 @@ pub(super) enum Reading {
 /// which may be long.
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
-    keys: BTreeSet<VipKey>,
+    pub keys: BTreeSet<VipKey>,
     last: CallId,
 }
 

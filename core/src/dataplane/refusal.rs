@@ -58,47 +58,41 @@ impl Dataplane {
         self.expect_anew(Some(key));
     }
 
-    /// A refused attempt has sent all it may: look again.
+    /// A refused attempt has sent all it may: look again, once.
     pub(super) fn end_attempt(&mut self, key: VipKey) {
-        self.spots.insert(key);
+        if self.spot.as_ref().is_none_or(|spot| !spot.keys.contains(&key)) {
+            self.spots.insert(key);
+        }
     }
 
     /// The picture of a refused VIP is fresh.
     pub(super) fn on_spot_read(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
         let name = ctx.name(key);
         let Some(vip) = self.vips.get_mut(&key) else { return };
-        vip.doom = None;
-        self.wake_neighbours(key);
-        let Some(vip) = self.vips.get_mut(&key) else { return };
-        let Some(trouble) = &mut vip.trouble else {
-            self.wake_or_mark(ctx, key);
-            return;
-        };
-        if trouble.broken {
+        if let Some(trouble) = vip.trouble.as_mut().filter(|trouble| trouble.broken) {
             trouble.broken = false;
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(1);
-            let err = trouble.reason.clone();
-            if let (true, Some(frontend)) = (vip.releasing, name.clone()) {
+            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= ATTEMPTS);
+            vip.doom = None;
+            let (releasing, exists) = (vip.releasing, vip.acked.is_some());
+            self.wake_neighbours(key);
+            if let (true, Some(frontend)) = (releasing, name.clone()) {
                 tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
             }
-            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= ATTEMPTS);
             if given_up {
                 self.stuck(ctx, key, err, Some(ctx.now + ctx.lb.sync_interval), out);
                 return;
             }
-            if name.is_none() && vip.acked.is_some() {
+            if name.is_none() && exists {
                 self.doom(ctx, key, false);
                 return;
             }
         }
-        self.wake_or_mark(ctx, key);
-    }
-
-    fn wake_or_mark(&mut self, ctx: &Context<'_>, key: VipKey) {
-        if ctx.frontends.find(key).is_some() {
+        // Without a refusal an operator wanted the look, and a removal under way goes on.
+        if name.is_some() {
             self.mark(ctx, key, Cause::Operator);
-        } else {
+        } else if self.vips.get(&key).is_none_or(|vip| vip.doom.is_none()) {
             self.dirty.remove(&key);
         }
     }
