@@ -18,8 +18,9 @@ fn judge(seed: u64) -> Result<Report, String> {
     let settings = if std::env::var_os("SHOW").is_some() { Settings::FULL } else { Settings::MASS };
     let run = catch_unwind(AssertUnwindSafe(|| play(&plot.scenario, configs, settings)));
     if let (Ok(Ok(report)), Some(path)) = (&run, std::env::var_os("SHOW")) {
-        std::fs::write(path, format!("{}\n{}\n{:?}\n{:#?}", plot.scenario, report.timeline, report.breaches, plot.drafts))
-            .map_err(|error| error.to_string())?;
+        let (drafts, breaches) = (&plot.drafts, &report.breaches);
+        let text = format!("{}\n{}\n{breaches:?}\n{drafts:#?}", plot.scenario, report.timeline);
+        std::fs::write(path, text).map_err(|error| error.to_string())?;
     }
     match run {
         Ok(Ok(report)) if report.breaches.is_empty() => Ok(report),
@@ -61,7 +62,7 @@ fn every_seed_converges_and_breaks_no_rule_on_the_way() {
     failed.sort();
     if !failed.is_empty() {
         let all: Vec<String> =
-            failed.iter().take(number("LIST", 40) as usize).map(|(seed, why)| format!("seed {seed}: {why}")).collect();
+            failed.iter().take(40).map(|(seed, why)| format!("seed {seed}: {why}")).collect();
         panic!("{} of {} seeds failed:\n{}", failed.len(), results.len(), all.join("\n"));
     }
 }

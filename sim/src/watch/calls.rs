@@ -164,6 +164,12 @@ impl Calls {
 impl Watcher for Calls {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         if let Input::VppReplied { call, reply, .. } = step.input {
+            // A deadline of this instant came before it: what a connection that was given up says is not heard.
+            let is_done = |action: &Action| matches!(action, Action::Tell(event) if matches!(**event, Event::Changed { .. }));
+            let gave_up = step.actions.iter().any(|action| matches!(action, Action::Disconnect(_)));
+            if gave_up && !step.actions.iter().any(is_done) {
+                self.ended();
+            }
             self.answered(*call, reply);
         }
         for action in step.actions {
@@ -193,6 +199,8 @@ impl Watcher for Calls {
         if done.by == Sender::Stranger {
             self.disturbed = true;
             self.flushed.clear();
+            // Nor is what was flushed before that and is not answered yet.
+            self.outdated.extend(self.open.keys().copied());
             // It may or may not be in the answer that is under way.
             self.dump_is_fresh = false;
             return;

@@ -177,7 +177,9 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
     };
     if world.is_blinded(engine) {
         let is_told = world.quarantined;
-        world.ledger.judge(Oracle::Stated, now, is_told, || "a read is held back, and nobody was told".into());
+        world
+            .ledger
+            .judge(Oracle::Stated, now, is_told, || "a read is held back, and it was not told".into());
         world.finale.stage = Stage::Over;
         return;
     }
