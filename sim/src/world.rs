@@ -146,6 +146,10 @@ pub struct World {
     completed: bool,
     /// Somebody gave an operator's command to the present process.
     commanded: bool,
+    /// The present process has told of a call that it holds back.
+    quarantined: bool,
+    /// The present process was forced to have no frontend.
+    emptied: bool,
     /// Somebody else wrote to VPP.
     meddled: bool,
 }
@@ -182,6 +186,8 @@ impl World {
             stalled_until: now,
             completed: false,
             commanded: false,
+            quarantined: false,
+            emptied: false,
             meddled: false,
         })
     }
@@ -289,6 +295,7 @@ impl World {
             Happening::Reload { config, forced } => {
                 self.config = self.named(config).map_err(confused)?;
                 let config = self.config.clone();
+                self.emptied = config.frontends().is_empty() && (*forced || self.emptied);
                 return Ok(Some(Effect::Post(Input::ConfigLoaded { config, forced: *forced })));
             }
             Happening::ReloadInvalid(kind) => {
@@ -339,6 +346,8 @@ impl World {
         self.stalled_until = self.now;
         self.completed = false;
         self.commanded = false;
+        self.quarantined = false;
+        self.emptied = false;
     }
 
     /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
@@ -387,6 +396,7 @@ impl World {
             Action::Tell(event) => {
                 self.told.insert(event.name());
                 self.completed |= matches!(**event, Event::WarmupComplete { .. });
+                self.quarantined |= matches!(**event, Event::CallQuarantined { .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);
