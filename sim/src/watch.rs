@@ -5,6 +5,9 @@
 mod calls;
 mod gates;
 mod link;
+mod reference;
+mod state;
+mod weights;
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -86,16 +89,22 @@ pub(crate) struct Watch {
     gates: gates::Gates,
     calls: calls::Calls,
     link: link::Link,
+    state: state::State,
 }
 
 impl Watch {
     /// A new process begins with this configuration.
     pub(crate) fn new(config: &Arc<Config>) -> Self {
-        Self { gates: gates::Gates::new(config), calls: calls::Calls::default(), link: link::Link::default() }
+        Self {
+            gates: gates::Gates::new(config),
+            calls: calls::Calls::default(),
+            link: link::Link::default(),
+            state: state::State::new(config),
+        }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 3] {
-        [&mut self.gates, &mut self.calls, &mut self.link]
+    fn all(&mut self) -> [&mut dyn Watcher; 4] {
+        [&mut self.gates, &mut self.calls, &mut self.link, &mut self.state]
     }
 }
 
