@@ -4,9 +4,14 @@
 
 mod calls;
 mod gates;
+mod isolation;
 mod link;
+mod liveness;
+mod process;
 mod reference;
 mod state;
+mod traffic;
+mod units;
 mod weights;
 
 use core::time::Duration;
@@ -51,7 +56,7 @@ pub struct Execution {
     pub by: Sender,
     /// Its VIP was meant to have a positive weight when it was sent.
     pub must_serve: bool,
-    /// Its VIP had a positive weight before and after.
+    /// Its VIP had a positive weight before and after; neither where there was no VIP.
     pub positive: (bool, bool),
     /// It lowered or deleted a server of a VIP, and left every weight as it was.
     pub idle: bool,
@@ -90,6 +95,10 @@ pub(crate) struct Watch {
     calls: calls::Calls,
     link: link::Link,
     state: state::State,
+    traffic: traffic::Traffic,
+    isolation: isolation::Isolation,
+    process: process::Process,
+    liveness: liveness::Liveness,
 }
 
 impl Watch {
@@ -100,11 +109,24 @@ impl Watch {
             calls: calls::Calls::default(),
             link: link::Link::default(),
             state: state::State::new(config),
+            traffic: traffic::Traffic::default(),
+            isolation: isolation::Isolation::default(),
+            process: process::Process::default(),
+            liveness: liveness::Liveness::default(),
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 4] {
-        [&mut self.gates, &mut self.calls, &mut self.link, &mut self.state]
+    fn all(&mut self) -> [&mut dyn Watcher; 8] {
+        [
+            &mut self.gates,
+            &mut self.calls,
+            &mut self.link,
+            &mut self.state,
+            &mut self.traffic,
+            &mut self.isolation,
+            &mut self.process,
+            &mut self.liveness,
+        ]
     }
 }
 
@@ -132,4 +154,9 @@ pub(crate) fn vip_named(step: &Step<'_>, known: &Config, frontend: &str) -> Opti
         config.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
     };
     step.engine.vip_of(frontend).or_else(|| of_file(known))
+}
+
+/// The same where only the configuration in force can name it.
+pub(crate) fn frontend_named(step: &Step<'_>, frontend: &str) -> Option<VipKey> {
+    step.engine.vip_of(frontend)
 }

@@ -184,7 +184,7 @@ impl Seat {
         self.enter(if self.check.is_some() { State::Unknown } else { State::Up });
     }
 
-    /// Counter and probe as the engine has them.
+    /// State and counter as the engine has them.
     fn adopt(&mut self, backend: &Backend) {
         let (rise, fall) = self.thresholds();
         self.state = backend.state();
@@ -195,18 +195,23 @@ impl Seat {
             State::Unknown => counter.min(fall - 1),
             State::Paused | State::Disabled => 0,
         };
+    }
+
+    /// The probe under way as the engine has it; it may be one that this very step starts.
+    fn adopt_probe(&mut self, backend: &Backend) {
         self.probe = backend.probe.map(|probe| Probe { number: probe.number, stale: probe.stale });
+        self.vague = true;
     }
 
     /// A probe starts. What is wrong with that, if anything; `late` if the process was not scheduled in time.
     fn start(&mut self, number: u64, now: Instant, late: bool) -> Option<String> {
         const GRAIN: Duration = Duration::from_micros(1);
-        let wrong = if self.probe.is_some() {
+        let wrong = if self.vague {
+            None
+        } else if self.probe.is_some() {
             Some("one is under way already".to_owned())
         } else if !self.is_probed() {
             Some(format!("it is {}", self.state))
-        } else if self.vague {
-            None
         } else if let Some(started) = self.started.filter(|started| {
             !self.fresh && now.since(*started) + GRAIN < self.floor.mul_f64(0.9)
         }) {
@@ -351,7 +356,7 @@ impl Reference {
                     if !were.is_empty() {
                         // Several could be its heirs.
                         seat.adopt(backend);
-                        seat.vague = true;
+                        seat.adopt_probe(backend);
                     }
                     seat
                 }

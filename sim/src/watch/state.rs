@@ -92,7 +92,6 @@ impl State {
                     ledger.judge(Oracle::Cadence, step.now, wrong.is_none(), || {
                         format!("probe #{} of {}: {}", order.probe.number, order.address, wrong.unwrap_or_default())
                     });
-                    self.judge_due(order.probe.slot, step, ledger);
                 }
                 Action::Tell(event) => match **event {
                     Event::ConfigLoaded { reload: true, .. } => self.reloaded(step, ledger),
@@ -190,6 +189,11 @@ impl Watcher for State {
         self.judge_deadlines(step, ledger);
         if self.stopping {
             return;
+        }
+        for action in step.actions {
+            if let Action::StartProbe(order) = action {
+                self.judge_due(order.probe.slot, step, ledger);
+            }
         }
         match step.input {
             Input::ProbeFinished { probe, .. } => self.judge_due(probe.slot, step, ledger),
