@@ -44,7 +44,8 @@ impl Calls {
     fn answered(&mut self, call: CallId, reply: &Reply) {
         if self.dump == Some(call) {
             self.looked = true;
-            self.disturbed &= !self.dump_is_fresh;
+            // What is under way was computed before this look.
+            self.disturbed &= !(self.dump_is_fresh && self.open.is_empty());
         }
         if let Some(Write::SetWeight { vip, server, flows: Flows::Flush, .. }) = self.open.remove(&call)
             && *reply == Reply::Done

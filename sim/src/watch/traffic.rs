@@ -17,20 +17,14 @@ const RECREATE_PAUSE: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     units: Units,
-    /// Flushes and deletes of VIPs under way.
-    open: BTreeMap<CallId, (VipKey, Kind)>,
+    /// Writes of VIPs under way, and whether they delete theirs.
+    open: BTreeMap<CallId, (VipKey, bool)>,
     /// VIPs that may be flushed: new, empty, or of an unknown fate.
     flushable: BTreeSet<VipKey>,
     /// When a recreate last deleted a VIP.
     recreated: BTreeMap<VipKey, Instant>,
     /// Somebody else wrote to this VPP: what it holds may differ from what the engine knows.
     disturbed: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Flush,
-    Delete,
 }
 
 impl Traffic {
@@ -51,30 +45,20 @@ impl Traffic {
     }
 
     fn sent(&mut self, call: CallId, write: &Write, step: &Step<'_>, ledger: &mut Ledger) {
-        match write {
-            Write::FlushVip { vip } => {
-                self.open.insert(call, (*vip, Kind::Flush));
-            }
-            Write::DelVip { vip } => {
-                self.open.insert(call, (*vip, Kind::Delete));
-                if step.engine.frontends().find(*vip).is_some() {
-                    ledger.judge(Oracle::VipKept, step.now, self.units.is_under_way(vip.prefix), || {
-                        format!("{vip} is configured, and is deleted outside a recreate")
-                    });
-                }
-            }
-            Write::SetConf(_)
-            | Write::AddVip { .. }
-            | Write::AddAs { .. }
-            | Write::DelAs { .. }
-            | Write::SetWeight { .. } => (),
+        let Some(vip) = write.vip() else { return };
+        let deletes = matches!(write, Write::DelVip { .. });
+        self.open.insert(call, (vip, deletes));
+        if deletes && step.engine.frontends().find(vip).is_some() {
+            ledger.judge(Oracle::VipKept, step.now, self.units.is_under_way(vip.prefix), || {
+                format!("{vip} is configured, and is deleted outside a recreate")
+            });
         }
     }
 
-    /// A connection ended: whether a flush under way was done is not known.
+    /// A connection ended: what was under way is of an unknown fate, and the VIP may have been empty for a moment.
     fn ended(&mut self) {
         let open = core::mem::take(&mut self.open).into_values();
-        self.flushable.extend(open.filter(|(_, kind)| *kind == Kind::Flush).map(|(vip, _)| vip));
+        self.flushable.extend(open.map(|(vip, _)| vip));
     }
 }
 
@@ -90,15 +74,6 @@ fn is_as_wanted(vip: VipKey, step: &Step<'_>) -> Option<bool> {
 impl Watcher for Traffic {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         self.units.step(step);
-        if let Input::VppReplied { call, reply, .. } = step.input
-            && let Some((vip, kind)) = self.open.remove(call)
-            && *reply == Reply::Done
-            && kind == Kind::Delete
-            && self.units.is_under_way(vip.prefix)
-            && step.engine.frontends().find(vip).is_some()
-        {
-            self.recreated.insert(vip, step.now);
-        }
         for action in step.actions {
             match action {
                 Action::Call { call, request: Request::Write(write), .. } => {
@@ -125,6 +100,15 @@ impl Watcher for Traffic {
         if matches!(step.input, Input::VppDisconnected { .. }) {
             self.ended();
         }
+        // Last: a connection that was given up at this very instant leaves the answer unheard.
+        if let Input::VppReplied { call, reply, .. } = step.input
+            && let Some((vip, true)) = self.open.remove(call)
+            && *reply == Reply::Done
+            && self.units.is_under_way(vip.prefix)
+            && step.engine.frontends().find(vip).is_some()
+        {
+            self.recreated.insert(vip, step.now);
+        }
     }
 
     fn executed(&mut self, done: &Execution, ledger: &mut Ledger) {
@@ -137,6 +121,8 @@ impl Watcher for Traffic {
             Write::AddVip { .. } => {
                 self.flushable.insert(vip);
             }
+            // Sent before its connection ended: perhaps sent again since, perhaps by another process.
+            Write::FlushVip { .. } if done.by == Sender::Gone => (),
             Write::FlushVip { .. } => {
                 let may = !done.positive.0 || self.flushable.remove(&vip) || self.disturbed;
                 ledger.judge(Oracle::FlowsKept, done.at, may, || {
