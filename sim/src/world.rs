@@ -11,6 +11,7 @@
 mod coverage;
 mod expect;
 mod finale;
+mod rest;
 mod timeline;
 mod trace;
 mod traffic;
@@ -152,6 +153,10 @@ pub struct World {
     emptied: bool,
     /// Somebody else wrote to VPP.
     meddled: bool,
+    /// A reload was accepted by the present process.
+    reloaded: bool,
+    /// VPP held something when the present process began.
+    inherited: bool,
 }
 
 impl World {
@@ -189,6 +194,8 @@ impl World {
             quarantined: false,
             emptied: false,
             meddled: false,
+            reloaded: false,
+            inherited: false,
         })
     }
 
@@ -221,38 +228,46 @@ impl World {
 
     /// What VPP did since the last time goes to the timeline and to the watchers.
     fn settle_accounts(&mut self) {
+        // A process that ends has executed what it has executed; nothing reaches the next one before this is told.
+        if self.link.has_executions() {
+            for execution in self.link.take_executions() {
+                if self.settings.oracles {
+                    self.ledger.judge(Oracle::Deadly, execution.at, true, String::new);
+                    self.watch.executed(&execution, &mut self.ledger);
+                    self.traffic.executed(&execution);
+                }
+            }
+        }
         if self.link.has_notes() {
             for (at, note) in self.link.take_notes() {
                 self.timeline.note(at, &note);
                 match &note {
                     Note::Crashed(crash) => {
                         self.ledger.judge(Oracle::Deadly, at, false, || format!("VPP died: {crash}"));
-                        self.watch.vpp_replaced();
+                        self.vpp_replaced();
                     }
                     Note::Struck(kind) => {
                         self.events += 1;
                         self.coverage.struck(*kind);
                     }
-                    Note::Replaced => self.watch.vpp_replaced(),
+                    Note::Replaced => self.vpp_replaced(),
                     Note::Unheard(..) | Note::ReplyLost(_) | Note::Foreign(..) | Note::Emptied(_) => (),
                 }
             }
         }
-        if self.link.has_executions() {
-            for execution in self.link.take_executions() {
-                if self.settings.oracles {
-                    self.ledger.judge(Oracle::Deadly, execution.at, true, String::new);
-                    self.watch.executed(&execution, &mut self.ledger);
-                }
-            }
-        }
+    }
+
+    fn vpp_replaced(&mut self) {
+        self.watch.vpp_replaced();
+        self.traffic.vpp_replaced();
+        self.inherited = false;
     }
 
     /// Packets that are due are sent, after everything else of this instant.
     pub fn send_traffic(&mut self) {
         if self.traffic.wakeup().is_some_and(|at| at <= self.now) {
             self.advance(self.now);
-            let lines = self.traffic.send(self.link.plugin_mut(), self.now);
+            let lines = self.traffic.send(self.link.plugin_mut(), self.now, &mut self.ledger);
             self.timeline.lines(self.now, "traffic", &lines);
         }
     }
@@ -348,6 +363,8 @@ impl World {
         self.commanded = false;
         self.quarantined = false;
         self.emptied = false;
+        self.reloaded = false;
+        self.inherited = true;
     }
 
     /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
@@ -397,6 +414,7 @@ impl World {
                 self.told.insert(event.name());
                 self.completed |= matches!(**event, Event::WarmupComplete { .. });
                 self.quarantined |= matches!(**event, Event::CallQuarantined { .. });
+                self.reloaded |= matches!(**event, Event::ConfigLoaded { reload: true, .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);

@@ -302,6 +302,8 @@ impl World {
     /// What must hold at rest.
     fn at_rest(&mut self, engine: &Engine) {
         let now = self.now;
+        self.judge_flows(engine);
+        self.judge_fresh_start(engine);
         let stated: BTreeMap<_, _> =
             engine.dataplane().out_of_sync().map(|(vip, since, _)| (vip, since)).collect();
         let silent = self.differences(engine, true).into_iter();
