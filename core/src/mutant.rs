@@ -210,6 +210,7 @@ mutants! {
         OutOfSyncForEver "out-of-sync-for-ever" "6: a frontend that is in sync again is shown as out of sync"
         QuarantineNever "quarantine-never" "6: a call that killed VPP twice is sent again"
         QuarantineTooEarly "quarantine-too-early" "6: one death is enough to hold a call back"
+        AnswerAcquitsNobody "answer-acquits-nobody" "6: two deaths count as two in a row although the call was answered between them"
         QuarantineForEver "quarantine-for-ever" "6: neither a configuration nor an operator lets a call out of quarantine"
     }
     "pace" {

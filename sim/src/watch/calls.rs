@@ -7,7 +7,7 @@ use maglev_core::event::Event;
 use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
-use maglev_core::{Action, CallId, Command, Input, Instant};
+use maglev_core::{Action, CallId, Command, Engine, Input, Instant};
 
 use super::{Execution, Sender, Step, Watcher};
 use crate::oracle::{Ledger, Oracle};
@@ -28,7 +28,6 @@ pub(super) struct Calls {
     doubtful: BTreeMap<CallId, Write>,
     /// Flushes under way whose backend has moved since.
     outdated: BTreeSet<CallId>,
-    states: BTreeMap<IpAddr, State>,
     /// Flushed, and nothing has happened to it since.
     flushed: BTreeSet<(VipKey, IpAddr)>,
     /// Frontends that keep the flows of the dead.
@@ -66,11 +65,7 @@ impl Calls {
     #[expect(clippy::wildcard_enum_match_arm, reason = "only backends' states matter here")]
     fn told(&mut self, event: &Event) {
         match event {
-            Event::BackendTransition { address, to, .. } => {
-                match to {
-                    Some(state) => self.states.insert(*address, *state),
-                    None => self.states.remove(address),
-                };
+            Event::BackendTransition { address, .. } => {
                 self.flushed.retain(|(_, server)| server != address);
                 let about_it = |write: &Write| write.server() == Some(*address);
                 self.outdated.extend(self.open.iter().filter(|(_, w)| about_it(w)).map(|(call, _)| *call));
@@ -99,7 +94,8 @@ impl Calls {
     }
 
     /// A call is about to be sent.
-    fn call(&mut self, call: CallId, request: &Request, now: Instant, ledger: &mut Ledger) {
+    fn call(&mut self, call: CallId, request: &Request, step: &Step<'_>, ledger: &mut Ledger) {
+        let now = step.now;
         match request {
             Request::Read(Read::Servers(None)) => {
                 self.dump = Some(call);
@@ -111,7 +107,7 @@ impl Calls {
                     format!("{write} was sent before VPP was looked at")
                 });
                 self.judge_order(write, now, ledger);
-                self.judge_flush(write, now, ledger);
+                self.judge_flush(write, step, ledger);
                 self.open.insert(call, write.clone());
             }
         }
@@ -134,13 +130,14 @@ impl Calls {
     }
 
     /// A flush is for the dead or for an operator, and for each edge once.
-    fn judge_flush(&mut self, write: &Write, now: Instant, ledger: &mut Ledger) {
+    fn judge_flush(&mut self, write: &Write, step: &Step<'_>, ledger: &mut Ledger) {
+        let now = step.now;
         match write {
             Write::SetWeight { vip, server, flows: Flows::Flush, .. } if !self.ordered => {
-                let state = self.states.get(server);
-                let is_alive = matches!(state, Some(State::Up | State::Unknown | State::Paused));
-                ledger.judge(Oracle::FlushReason, now, !is_alive, || {
-                    format!("{write} was sent of one that is {}", state.map_or("", |state| state.word()))
+                let states = entries(step.engine, *vip, *server);
+                ledger.judge(Oracle::FlushReason, now, may_flush(&states), || {
+                    let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+                    format!("{write} was sent of one that is {}", words.join(" and "))
                 });
                 let again = self.flushed.contains(&(*vip, *server));
                 ledger
@@ -159,6 +156,17 @@ impl Calls {
             | Write::FlushVip { .. } => (),
         }
     }
+}
+
+/// The states of all that a frontend has on one address; nothing if a reload took them out.
+fn entries(engine: &Engine, vip: VipKey, server: IpAddr) -> Vec<State> {
+    let members = engine.frontends().find(vip).map(|frontend| &frontend.members).into_iter().flatten();
+    members.filter(|member| member.address == server).map(|member| member.standing.state).collect()
+}
+
+/// A disabled one rules its address, and then a paused one; otherwise all must be down.
+fn may_flush(states: &[State]) -> bool {
+    states.contains(&State::Disabled) || states.iter().all(|state| *state == State::Down)
 }
 
 impl Watcher for Calls {
@@ -180,7 +188,7 @@ impl Watcher for Calls {
                         self.reloaded(step.engine.frontends().list());
                     }
                 }
-                Action::Call { call, request, .. } => self.call(*call, request, step.now, ledger),
+                Action::Call { call, request, .. } => self.call(*call, request, step, ledger),
                 Action::Disconnect(_) => self.ended(),
                 Action::StartProbe(_)
                 | Action::CancelProbe(_)

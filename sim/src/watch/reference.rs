@@ -212,9 +212,10 @@ impl Seat {
             Some("one is under way already".to_owned())
         } else if !self.is_probed() {
             Some(format!("it is {}", self.state))
-        } else if let Some(started) = self.started.filter(|started| {
-            !self.fresh && now.since(*started) + GRAIN < self.floor.mul_f64(0.9)
-        }) {
+        } else if let Some(started) = self
+            .started
+            .filter(|started| !self.fresh && now.since(*started) + GRAIN < self.floor.mul_f64(0.9))
+        {
             Some(format!("only {:?} after the last, at an interval of {:?}", now.since(started), self.floor))
         } else if !late && now > self.latest() + GRAIN {
             Some(format!("it was due at {}", self.latest()))

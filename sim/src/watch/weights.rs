@@ -77,9 +77,10 @@ impl Weights {
             if was(vip).is_some_and(|was| is_alike(&old, was, new, frontend)) {
                 self.set.extend(set.range((vip, 0, 0)..=(vip, usize::MAX, u32::MAX)).map(|(k, v)| (*k, *v)));
             } else if let Some(engine) = step.engine.frontends().find(vip) {
-                let set = engine.members.iter().filter_map(|member| {
-                    Some(((vip, usize::from(member.pool), member.slot), member.set?))
-                });
+                let set = engine
+                    .members
+                    .iter()
+                    .filter_map(|member| Some(((vip, usize::from(member.pool), member.slot), member.set?)));
                 self.set.extend(set);
             }
         }
