@@ -19,8 +19,9 @@ pub(super) struct Calls {
     /// The dump of all servers on the present connection.
     dump: Option<CallId>,
     looked: bool,
-    /// Somebody else wrote since VPP was read: calls may be idle, and VIPs empty, through no fault of ours.
-    disturbed: bool,
+    /// VPP was read and nobody else wrote since. Otherwise, and of a process before, calls may be idle, and VIPs empty,
+    /// through no fault of ours.
+    undisturbed: bool,
     /// The dump under way was asked for after that.
     dump_is_fresh: bool,
     open: BTreeMap<CallId, Write>,
@@ -48,8 +49,8 @@ impl Calls {
     fn answered(&mut self, call: CallId, reply: &Reply) {
         if self.dump == Some(call) {
             self.looked = true;
-            if self.disturbed && self.dump_is_fresh {
-                self.disturbed = false;
+            if !self.undisturbed && self.dump_is_fresh {
+                self.undisturbed = true;
                 self.doubtful.clone_from(&self.open);
             }
         }
@@ -205,7 +206,7 @@ impl Watcher for Calls {
 
     fn executed(&mut self, done: &Execution, ledger: &mut Ledger) {
         if done.by == Sender::Stranger {
-            self.disturbed = true;
+            self.undisturbed = false;
             self.flushed.clear();
             // Nor is what was flushed before that and is not answered yet.
             self.outdated.extend(self.open.keys().copied());
@@ -214,7 +215,7 @@ impl Watcher for Calls {
             return;
         }
         let Execution { at, write, .. } = done;
-        let disturbed = self.disturbed || self.doubtful.values().any(|open| open == write);
+        let disturbed = !self.undisturbed || self.doubtful.values().any(|open| open == write);
         match write {
             Write::FlushVip { .. } => {
                 ledger.judge(Oracle::KnownVip, *at, !done.wild, || format!("{write}: VPP does not know it"));
