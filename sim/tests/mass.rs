@@ -69,11 +69,14 @@ fn seeds() -> Vec<String> {
     wrong
 }
 
-/// Oracles that were never evaluated.
+/// Oracles that were never evaluated, and faults that never met a state.
 fn gaps(sums: &Sums) -> Vec<String> {
-    let unjudged =
-        Oracle::ALL.iter().filter(|oracle| sums.counts.of(**oracle) == 0 && **oracle != Oracle::Told);
-    unjudged.map(|oracle| format!("{} was never evaluated", oracle.id())).collect()
+    let unjudged = |oracle: &&Oracle| sums.counts.of(**oracle) == 0 && **oracle != Oracle::Told;
+    let unjudged = Oracle::ALL.iter().filter(unjudged);
+    let mut gaps: Vec<String> =
+        unjudged.map(|oracle| format!("{} was never evaluated", oracle.id())).collect();
+    gaps.extend(sums.coverage.gaps());
+    gaps
 }
 
 /// The first failure, from red to a file on screen.

@@ -12,7 +12,7 @@ use maglev_sim::oracle::Oracle;
 const EACH: u64 = 600;
 
 /// Seeds until a mutant counts as alive.
-const MOST: u64 = 60_000;
+const MOST: u64 = 10_000;
 
 /// By oracle: after how many seeds it found the mistake.
 type Killers = BTreeMap<Oracle, u64>;
