@@ -37,6 +37,8 @@ pub struct Step<'a> {
     pub actions: &'a [Action],
     /// The engine after the step.
     pub engine: &'a Engine,
+    /// When it wants to run next.
+    pub wakeup: Option<Instant>,
     /// Calls sent before this step that VPP has not executed.
     pub in_flight: usize,
     /// What VPP is at this moment, if it can be looked at.

@@ -141,6 +141,8 @@ pub struct World {
     started: Instant,
     steps: u64,
     events: u64,
+    /// When the engine wants to run next, by its own time.
+    wakeup: Option<Instant>,
     /// The process is not scheduled before then.
     stalled_until: Instant,
     /// Warm-up of the present process ended because every frontend was released.
@@ -188,6 +190,7 @@ impl World {
             started: now,
             steps: 0,
             events: 0,
+            wakeup: Some(now),
             stalled_until: now,
             completed: false,
             commanded: false,
@@ -358,6 +361,7 @@ impl World {
     pub fn process_started(&mut self) {
         self.watch = Watch::new(&self.config);
         self.started = self.now;
+        self.wakeup = Some(Instant::START);
         self.stalled_until = self.now;
         self.completed = false;
         self.commanded = false;
@@ -382,24 +386,30 @@ impl World {
     /// The engine made a step; nothing of what it asks for has been done yet.
     pub fn observe(&mut self, engine: &Engine, input: &Input, actions: &[Action]) {
         self.steps += 1;
-        let elapsed = self.now.since(self.started);
-        self.trace.step(engine, input, actions, elapsed);
         self.coverage.step(engine);
         for action in actions {
             self.write_down(action);
         }
+        self.wakeup = engine.wakeup().map(|(at, _)| at);
+        let step = Step {
+            now: self.now,
+            elapsed: self.now.since(self.started),
+            input,
+            actions,
+            engine,
+            wakeup: self.wakeup,
+            in_flight: self.link.in_flight(),
+            plugin: self.link.plugin(),
+        };
+        self.trace.step(&step);
         if self.settings.oracles {
-            let step = Step {
-                now: self.now,
-                elapsed,
-                input,
-                actions,
-                engine,
-                in_flight: self.link.in_flight(),
-                plugin: self.link.plugin(),
-            };
             self.watch.step(&step, &mut self.ledger);
         }
+    }
+
+    /// When the engine wants to run next, by the world's time, as it said after its last step.
+    pub fn engine_wakeup(&self) -> Option<Instant> {
+        Some(self.started + self.wakeup?.since_start())
     }
 
     /// What people read about an action.

@@ -164,7 +164,7 @@ impl State {
 
     fn judge_deadlines(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         let (engine, elapsed) = (step.engine, step.elapsed);
-        let wakeup = engine.wakeup().map(|(at, _)| at);
+        let wakeup = step.wakeup;
         let holds = wakeup.map_or(self.exited, |at| at.since_start() > elapsed);
         ledger.judge(Oracle::Wakeup, step.now, holds, || match wakeup {
             Some(at) => format!("the next wakeup is at {at}, and it is {}", clock(step)),
