@@ -147,6 +147,10 @@ pub struct World {
     completed: bool,
     /// Somebody gave an operator's command to the present process.
     commanded: bool,
+    /// The present process has told of a call that it holds back.
+    quarantined: bool,
+    /// The present process was forced to have no frontend.
+    emptied: bool,
     /// Somebody else wrote to VPP.
     meddled: bool,
     /// A reload was accepted by the present process.
@@ -187,6 +191,8 @@ impl World {
             stalled_until: now,
             completed: false,
             commanded: false,
+            quarantined: false,
+            emptied: false,
             meddled: false,
             reloaded: false,
             inherited: false,
@@ -304,6 +310,7 @@ impl World {
             Happening::Reload { config, forced } => {
                 self.config = self.named(config).map_err(confused)?;
                 let config = self.config.clone();
+                self.emptied = config.frontends().is_empty() && (*forced || self.emptied);
                 return Ok(Some(Effect::Post(Input::ConfigLoaded { config, forced: *forced })));
             }
             Happening::ReloadInvalid(kind) => {
@@ -356,6 +363,8 @@ impl World {
         self.commanded = false;
         self.reloaded = false;
         self.inherited = true;
+        self.quarantined = false;
+        self.emptied = false;
     }
 
     /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
@@ -405,6 +414,7 @@ impl World {
                 self.told.insert(event.name());
                 self.completed |= matches!(**event, Event::WarmupComplete { .. });
                 self.reloaded |= matches!(**event, Event::ConfigLoaded { reload: true, .. });
+                self.quarantined |= matches!(**event, Event::CallQuarantined { .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);

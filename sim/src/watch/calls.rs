@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::event::Event;
+use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
 use maglev_core::{Action, CallId, Command, Input, Instant};
@@ -23,11 +24,15 @@ pub(super) struct Calls {
     /// The dump under way was asked for after that.
     dump_is_fresh: bool,
     open: BTreeMap<CallId, Write>,
+    /// Writes that were sent before VPP was read again, and may still be executed.
+    doubtful: BTreeMap<CallId, Write>,
     /// Flushes under way whose backend has moved since.
     outdated: BTreeSet<CallId>,
     states: BTreeMap<IpAddr, State>,
     /// Flushed, and nothing has happened to it since.
     flushed: BTreeSet<(VipKey, IpAddr)>,
+    /// Frontends that keep the flows of the dead.
+    keeping: BTreeSet<VipKey>,
     /// An operator has set a weight with a flush: any flush may be that one.
     ordered: bool,
 }
@@ -44,9 +49,12 @@ impl Calls {
     fn answered(&mut self, call: CallId, reply: &Reply) {
         if self.dump == Some(call) {
             self.looked = true;
-            // What is under way was computed before this look.
-            self.disturbed &= !(self.dump_is_fresh && self.open.is_empty());
+            if self.disturbed && self.dump_is_fresh {
+                self.disturbed = false;
+                self.doubtful.clone_from(&self.open);
+            }
         }
+        self.doubtful.remove(&call);
         if let Some(Write::SetWeight { vip, server, flows: Flows::Flush, .. }) = self.open.remove(&call)
             && *reply == Reply::Done
             && !self.outdated.remove(&call)
@@ -67,8 +75,26 @@ impl Calls {
                 let about_it = |write: &Write| write.server() == Some(*address);
                 self.outdated.extend(self.open.iter().filter(|(_, w)| about_it(w)).map(|(call, _)| *call));
             }
-            Event::VppConnect { restarted: true, .. } => self.flushed.clear(),
+            Event::VppConnect { restarted, .. } => {
+                // Nothing of an earlier connection is executed any more.
+                self.doubtful.clear();
+                if *restarted {
+                    self.flushed.clear();
+                }
+            }
             _ => (),
+        }
+    }
+
+    /// Another configuration is in force. Where the wish for a flush arises anew, that is another edge.
+    fn reloaded(&mut self, frontends: &[Frontend]) {
+        for frontend in frontends {
+            let vip = frontend.vip();
+            if !frontend.flush_on_down {
+                self.keeping.insert(vip);
+            } else if self.keeping.remove(&vip) {
+                self.flushed.retain(|(flushed, _)| *flushed != vip);
+            }
         }
     }
 
@@ -138,11 +164,22 @@ impl Calls {
 impl Watcher for Calls {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         if let Input::VppReplied { call, reply, .. } = step.input {
+            // A deadline of this instant came before it: what a connection that was given up says is not heard.
+            let is_done = |action: &Action| matches!(action, Action::Tell(event) if matches!(**event, Event::Changed { .. }));
+            let gave_up = step.actions.iter().any(|action| matches!(action, Action::Disconnect(_)));
+            if gave_up && !step.actions.iter().any(is_done) {
+                self.ended();
+            }
             self.answered(*call, reply);
         }
         for action in step.actions {
             match action {
-                Action::Tell(event) => self.told(event),
+                Action::Tell(event) => {
+                    self.told(event);
+                    if matches!(**event, Event::ConfigLoaded { .. }) {
+                        self.reloaded(step.engine.frontends().list());
+                    }
+                }
                 Action::Call { call, request, .. } => self.call(*call, request, step.now, ledger),
                 Action::Disconnect(_) => self.ended(),
                 Action::StartProbe(_)
@@ -162,11 +199,14 @@ impl Watcher for Calls {
         if done.by == Sender::Stranger {
             self.disturbed = true;
             self.flushed.clear();
+            // Nor is what was flushed before that and is not answered yet.
+            self.outdated.extend(self.open.keys().copied());
             // It may or may not be in the answer that is under way.
             self.dump_is_fresh = false;
             return;
         }
         let Execution { at, write, .. } = done;
+        let disturbed = self.disturbed || self.doubtful.values().any(|open| open == write);
         match write {
             Write::FlushVip { .. } => {
                 ledger.judge(Oracle::KnownVip, *at, !done.wild, || format!("{write}: VPP does not know it"));
@@ -176,7 +216,7 @@ impl Watcher for Calls {
                     format!("{write}: VPP has no GRE sources yet")
                 });
             }
-            Write::SetWeight { flows: Flows::Keep, .. } if done.retval == 0 && !self.disturbed => {
+            Write::SetWeight { flows: Flows::Keep, .. } if done.retval == 0 && !disturbed => {
                 ledger.judge(Oracle::Idle, *at, !done.idle, || format!("{write} changed nothing"));
             }
             Write::AddAs { .. }
@@ -196,7 +236,7 @@ impl Watcher for Calls {
             | Write::DelVip { .. }
             | Write::FlushVip { .. } => false,
         };
-        if lowers && !self.disturbed && done.must_serve && done.positive.0 {
+        if lowers && !disturbed && done.must_serve && done.positive.0 {
             ledger.judge(Oracle::Emptied, *at, done.positive.1, || {
                 format!("{write} took the last positive weight of its VIP")
             });

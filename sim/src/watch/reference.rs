@@ -56,6 +56,11 @@ pub(super) enum Worth {
     Stale,
 }
 
+/// Whether probes run in this state.
+const fn is_watched(state: State) -> bool {
+    matches!(state, State::Unknown | State::Up | State::Down)
+}
+
 impl Seat {
     fn new(backend: &config::Backend, now: Instant) -> Self {
         let state = match (backend.enabled, &backend.check) {
@@ -98,7 +103,7 @@ impl Seat {
     }
 
     pub(super) const fn is_probed(&self) -> bool {
-        self.check.is_some() && self.state.is_probed()
+        self.check.is_some() && is_watched(self.state)
     }
 
     fn enter(&mut self, state: State) {
@@ -161,7 +166,7 @@ impl Seat {
         let before = self.state;
         if retargeted {
             self.streak = 0;
-            if self.check.is_none() && self.state.is_probed() {
+            if self.check.is_none() && is_watched(self.state) {
                 self.state = State::Up;
             }
         }
