@@ -81,7 +81,8 @@ impl Watcher for Liveness {
         }
         for action in step.actions {
             if let Action::Tell(event) = action
-                && let Event::BackendTransition { address, to: Some(State::Down | State::Disabled), .. } = **event
+                && let Event::BackendTransition { address, to: Some(State::Down | State::Disabled), .. } =
+                    **event
             {
                 self.died(address, step);
             }
@@ -108,9 +109,8 @@ impl Watcher for Liveness {
         let reached = count - self.duties.len();
         (0..reached).for_each(|_| ledger.judge(Oracle::DownReaches, step.now, true, String::new));
         let units = &self.units;
-        self.duties.retain(|duty| {
-            is_due(engine, duty.vip, duty.server) && !units.is_under_way(duty.vip.prefix)
-        });
+        self.duties
+            .retain(|duty| is_due(engine, duty.vip, duty.server) && !units.is_under_way(duty.vip.prefix));
         let is_idle = engine.dataplane().open_calls().len() == 0;
         for duty in core::mem::take(&mut self.duties) {
             if is_idle || duty.replies > REPLIES_MAX {

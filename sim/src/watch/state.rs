@@ -67,8 +67,13 @@ impl State {
         let expected =
             expected.map(|seat| format!("{} should be {} ({})", seat.name, seat.state, seat.counter()));
         let is = step.engine.backend(slot);
-        let is = is.map(|backend| format!("{} is {} ({})", backend.name, backend.state(), backend.health.counter()));
-        format!("{}, {}", is.as_deref().unwrap_or("nobody is there"), expected.as_deref().unwrap_or("nobody should be"))
+        let is = is
+            .map(|backend| format!("{} is {} ({})", backend.name, backend.state(), backend.health.counter()));
+        format!(
+            "{}, {}",
+            is.as_deref().unwrap_or("nobody is there"),
+            expected.as_deref().unwrap_or("nobody should be")
+        )
     }
 
     /// The first backend that is not as it should be.
@@ -84,13 +89,19 @@ impl State {
     #[expect(clippy::wildcard_enum_match_arm, reason = "few events matter here")]
     fn acted(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         let late = self.asked.is_none_or(|asked| asked.since_start() < step.elapsed);
-        let mut command = if let Input::Commanded { command, .. } = step.input { Some(command) } else { None };
+        let mut command =
+            if let Input::Commanded { command, .. } = step.input { Some(command) } else { None };
         for action in step.actions {
             match action {
                 Action::StartProbe(order) => {
                     let wrong = self.reference.start(order.probe, clock(step), late);
                     ledger.judge(Oracle::Cadence, step.now, wrong.is_none(), || {
-                        format!("probe #{} of {}: {}", order.probe.number, order.address, wrong.unwrap_or_default())
+                        format!(
+                            "probe #{} of {}: {}",
+                            order.probe.number,
+                            order.address,
+                            wrong.unwrap_or_default()
+                        )
                     });
                 }
                 Action::Tell(event) => match **event {
@@ -143,7 +154,8 @@ impl State {
     /// Everything at once, where anything may have changed.
     fn judge_all(&self, step: &Step<'_>, ledger: &mut Ledger) {
         let engine = step.engine;
-        let slots = self.reference.seats().map(|(slot, _)| slot).chain(engine.backends().map(|(slot, _)| slot));
+        let slots =
+            self.reference.seats().map(|(slot, _)| slot).chain(engine.backends().map(|(slot, _)| slot));
         for slot in slots {
             self.judge_verdict(slot, step, ledger);
             self.judge_due(slot, step, ledger);

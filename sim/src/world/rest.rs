@@ -55,7 +55,8 @@ fn lost(frontend: &Frontend, server: IpAddr) -> Option<State> {
     }
     // Flows with nowhere to go are not helped by killing them.
     let may = frontend.flush_on_down && frontend.want.is_positive();
-    (may && states.clone().next().is_some() && states.all(|state| state == State::Down)).then_some(State::Down)
+    (may && states.clone().next().is_some() && states.all(|state| state == State::Down))
+        .then_some(State::Down)
 }
 
 fn fresh_difference(engine: &Engine) -> Option<String> {
@@ -65,12 +66,16 @@ fn fresh_difference(engine: &Engine) -> Option<String> {
         let Some((_, other)) = twin.backends().find(|(_, other)| other.name == backend.name) else {
             return Some(format!("{} is not in the file", backend.name));
         };
-        let same = (other.state(), other.address, other.enabled) == (backend.state(), backend.address, backend.enabled)
+        let same = (other.state(), other.address, other.enabled)
+            == (backend.state(), backend.address, backend.enabled)
             && other.check == backend.check
             && other.health.counter_max() == backend.health.counter_max();
         if !same {
             let (is, fresh) = (backend.state(), other.state());
-            return Some(format!("{} is {is} and not as after a fresh start, where it is {fresh}", backend.name));
+            return Some(format!(
+                "{} is {is} and not as after a fresh start, where it is {fresh}",
+                backend.name
+            ));
         }
     }
     let (mine, fresh) = (engine.frontends().list(), twin.frontends().list());
@@ -101,7 +106,8 @@ fn fresh_start(engine: &Engine) -> Engine {
         let mut actions = twin.handle(Input::WakeupDue, now);
         while let Some(action) = actions.pop() {
             let Action::StartProbe(order) = action else { continue };
-            let verdict = twin.backend(order.probe.slot).and_then(|backend| verdicts.get(backend.name.as_str()));
+            let verdict =
+                twin.backend(order.probe.slot).and_then(|backend| verdicts.get(backend.name.as_str()));
             let outcome = match verdict {
                 Some(State::Up) => Outcome::Pass,
                 Some(State::Down) => Outcome::Fail(Failure { code: FailCode::L4Con, detail: String::new() }),
@@ -109,7 +115,8 @@ fn fresh_start(engine: &Engine) -> Engine {
                     Outcome::Inconclusive(LocalFault::Stalled)
                 }
             };
-            let input = Input::ProbeFinished { probe: order.probe, outcome, took: core::time::Duration::ZERO };
+            let input =
+                Input::ProbeFinished { probe: order.probe, outcome, took: core::time::Duration::ZERO };
             actions.extend(twin.handle(input, now));
         }
         if twin.backends().all(|(_, twin)| verdicts.get(twin.name.as_str()) == Some(&twin.state())) {

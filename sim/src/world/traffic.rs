@@ -46,7 +46,9 @@ impl Stream {
     /// Something was done that flows may move for.
     fn excuse(&mut self, server: Option<IpAddr>) {
         let homes = self.flows.iter_mut().filter_map(|(_, home)| home.as_mut());
-        homes.filter(|home| server.is_none_or(|server| server == home.server)).for_each(|home| home.until = None);
+        homes
+            .filter(|home| server.is_none_or(|server| server == home.server))
+            .for_each(|home| home.until = None);
     }
 }
 
