@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use maglev_core::model::{Prefix, Reply, Request, Write};
+use maglev_core::model::{Prefix, Reply, Request, VipKey, Write};
 use maglev_core::{Action, CallId, Event, Input, Instant};
 
 use super::{Step, Watcher, frontend_named};
@@ -54,8 +54,12 @@ impl Isolation {
         match event {
             Event::OutOfSync { frontend, err } => {
                 let Some(vip) = frontend_named(step, frontend) else { return };
-                let others = step.plugin.map(LbPlugin::vips).unwrap_or_default();
-                if others.iter().any(|other| other.vip != vip && other.vip.prefix == vip.prefix) {
+                let beside = |other: VipKey| other != vip && other.prefix == vip.prefix;
+                let dataplane = step.engine.dataplane();
+                let held = step.plugin.map(LbPlugin::vips).unwrap_or_default();
+                if dataplane.observed().any(|(other, _)| beside(other))
+                    || held.iter().any(|row| beside(row.vip))
+                {
                     // Whatever is in its way there may keep it out of sync, and VPP is not even asked.
                     return;
                 }

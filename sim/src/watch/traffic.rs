@@ -44,6 +44,19 @@ impl Traffic {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few events matter here")]
+    fn told(&mut self, event: &Event, step: &Step<'_>, ledger: &mut Ledger) {
+        match event {
+            Event::Recreate { frontend, .. } => self.recreates(frontend, step, ledger),
+            Event::ConfigLoaded { reload: true, .. } => {
+                let known = step.engine.frontends();
+                self.recreated.retain(|vip, _| known.find(*vip).is_some());
+            }
+            Event::VppConnect { restarted: true, .. } => self.recreated.clear(),
+            _ => (),
+        }
+    }
+
     fn sent(&mut self, call: CallId, write: &Write, step: &Step<'_>, ledger: &mut Ledger) {
         let Some(vip) = write.vip() else { return };
         let deletes = matches!(write, Write::DelVip { .. });
@@ -79,15 +92,7 @@ impl Watcher for Traffic {
                 Action::Call { call, request: Request::Write(write), .. } => {
                     self.sent(*call, write, step, ledger);
                 }
-                Action::Tell(event) => match &**event {
-                    Event::Recreate { frontend, .. } => self.recreates(frontend, step, ledger),
-                    Event::ConfigLoaded { reload: true, .. } => {
-                        let known = step.engine.frontends();
-                        self.recreated.retain(|vip, _| known.find(*vip).is_some());
-                    }
-                    Event::VppConnect { restarted: true, .. } => self.recreated.clear(),
-                    _ => (),
-                },
+                Action::Tell(event) => self.told(event, step, ledger),
                 Action::Disconnect(_) => self.ended(),
                 Action::Call { .. }
                 | Action::StartProbe(_)

@@ -102,24 +102,23 @@ impl Weights {
         self.fronts[at].iter_mut().filter(mine).for_each(|entry| entry.weight = *weight);
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "few events matter here")]
     pub(super) fn step(&mut self, step: &Step<'_>, reference: &Reference, ledger: &mut Ledger) {
         if let Input::Commanded { command, .. } = step.input
             && step.actions.iter().any(|action| matches!(action, Action::Answer { result: Ok(()), .. }))
         {
             self.command(command, reference);
         }
-        let is_told = |action: &Action| match action {
-            Action::Tell(event) => match **event {
+        let is_change = |event: &Event| {
+            matches!(
+                event,
                 Event::BackendTransition { .. }
-                | Event::FrontendTransition { .. }
-                | Event::BackendPresumed { .. }
-                | Event::ConfigLoaded { .. }
-                | Event::OperatorCommand { .. } => true,
-                _ => false,
-            },
-            _ => false,
+                    | Event::FrontendTransition { .. }
+                    | Event::BackendPresumed { .. }
+                    | Event::ConfigLoaded { .. }
+                    | Event::OperatorCommand { .. }
+            )
         };
+        let is_told = |action: &Action| matches!(action, Action::Tell(event) if is_change(event));
         if !self.unsure && !step.actions.iter().any(is_told) {
             return;
         }
