@@ -473,8 +473,8 @@ impl World {
     }
 
     /// The text of the timeline so far.
-    pub fn timeline(&self) -> String {
-        self.timeline.to_string()
+    pub fn timeline(&self) -> &str {
+        self.timeline.text()
     }
 
     fn named(&self, config: &str) -> Result<Arc<Config>, String> {
