@@ -130,8 +130,8 @@ impl Straight {
 
     /// The engine's next deadline on the world's clock.
     fn deadline(&self) -> Option<Instant> {
-        let (at, _) = self.engine.as_ref()?.wakeup()?;
-        Some(self.world.started() + at.since_start())
+        self.engine.as_ref()?;
+        self.world.engine_wakeup()
     }
 
     /// When something happens next, the scenario's own events apart.

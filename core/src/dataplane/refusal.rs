@@ -36,7 +36,8 @@ impl Dataplane {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         vip.undone(call);
         // Every call under way by the name that VPP shows is refused, not only the first.
-        let shown = vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key));
+        let shown =
+            vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key) && !mutant!(NoOtherName));
         if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (shown, ipv6_alias(key), reply)
         {
             doom.alias = Some(alias);
@@ -58,47 +59,46 @@ impl Dataplane {
         self.expect_anew(Some(key));
     }
 
-    /// A refused attempt has sent all it may: look again.
+    /// A refused attempt has sent all it may: look again, once.
     pub(super) fn end_attempt(&mut self, key: VipKey) {
-        self.spots.insert(key);
+        let is_looked_at = self.spot.as_ref().is_some_and(|spot| spot.keys.contains(&key));
+        if !is_looked_at && !mutant!(RefusedNotReadAnew) {
+            self.spots.insert(key);
+        }
     }
 
     /// The picture of a refused VIP is fresh.
     pub(super) fn on_spot_read(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
         let name = ctx.name(key);
         let Some(vip) = self.vips.get_mut(&key) else { return };
-        vip.doom = None;
-        self.wake_neighbours(key);
-        let Some(vip) = self.vips.get_mut(&key) else { return };
-        let Some(trouble) = &mut vip.trouble else {
-            self.wake_or_mark(ctx, key);
-            return;
-        };
-        if trouble.broken {
+        if let Some(trouble) = vip.trouble.as_mut().filter(|trouble| trouble.broken) {
             trouble.broken = false;
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(1);
-            let err = trouble.reason.clone();
-            if let (true, Some(frontend)) = (vip.releasing, name.clone()) {
+            let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
+            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most);
+            vip.doom = None;
+            let (releasing, exists) = (vip.releasing, vip.acked.is_some());
+            self.wake_neighbours(key);
+            if let (true, Some(frontend)) = (releasing, name.clone()) {
                 tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
             }
-            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= ATTEMPTS);
             if given_up {
-                self.stuck(ctx, key, err, Some(ctx.now + ctx.lb.sync_interval), out);
+                let pause = ctx.lb.sync_interval / (1 + 9 * u32::from(mutant!(RetryTooSoon)));
+                self.stuck(ctx, key, err, Some(ctx.now + pause), out);
                 return;
             }
-            if name.is_none() && vip.acked.is_some() {
+            if name.is_none() && exists {
                 self.doom(ctx, key, false);
                 return;
             }
         }
-        self.wake_or_mark(ctx, key);
-    }
-
-    fn wake_or_mark(&mut self, ctx: &Context<'_>, key: VipKey) {
-        if ctx.frontends.find(key).is_some() {
+        // Without a refusal an operator wanted the look, and a removal under way goes on.
+        let forgotten =
+            mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
+        if name.is_some() && !forgotten {
             self.mark(ctx, key, Cause::Operator);
-        } else {
+        } else if self.vips.get(&key).is_none_or(|vip| vip.doom.is_none()) {
             self.dirty.remove(&key);
         }
     }
@@ -133,7 +133,7 @@ impl Dataplane {
         }
         trouble.retry_at = retry_at;
         self.retries.extend(retry_at.map(|at| (at, key)));
-        if !core::mem::replace(&mut trouble.said, true) || changed {
+        if !core::mem::replace(&mut trouble.said, !mutant!(OutOfSyncNotShown)) || changed {
             tell(out, Event::OutOfSync { frontend, err: reason });
         }
     }
@@ -184,7 +184,8 @@ impl Dataplane {
     pub(super) fn mourn(&mut self, out: &mut Vec<Action>) {
         let gasp = self.last_gasp.take();
         if let Some(request) = &gasp
-            && self.death_gasp == gasp
+            && (self.death_gasp == gasp || mutant!(QuarantineTooEarly))
+            && !mutant!(QuarantineNever)
             && self.quarantine.insert(request.clone())
         {
             tell(out, Event::CallQuarantined { call: request.to_string() });
@@ -194,7 +195,7 @@ impl Dataplane {
 
     /// A new configuration, or an operator: what was given up is tried again.
     pub(super) fn pardon(&mut self, ctx: &Context<'_>) {
-        self.quarantine.clear();
+        self.quarantine.retain(|_| mutant!(QuarantineForEver));
         self.death_gasp = None;
         self.retries.clear();
         self.conf_refusals = 0;
