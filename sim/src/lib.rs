@@ -8,6 +8,7 @@ pub mod choices;
 pub mod link;
 pub mod oracle;
 pub mod plot;
+pub mod replay;
 pub mod script;
 pub mod shrink;
 pub mod straight;
