@@ -8,6 +8,7 @@
 
 mod config;
 mod daemon;
+mod journal;
 mod lane_b;
 mod prober;
 mod real_vpp;
