@@ -163,6 +163,8 @@ impl Queue {
         let waited = self.filled.wait_timeout_while(state, PAUSE, is_light);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(batch, &mut state.entries);
+        // The head is on its way into the next file.
+        state.is_file_full &= !state.has_head;
         (state.weight, state.has_head, state.is_writing) = (0, false, true);
         state.is_closing
     }

@@ -29,7 +29,7 @@ fn every_output_of_three_real_runs_is_the_same_as_then() {
             fs::write(&path, anew).unwrap();
         }
         let summary = assert_agrees(&path);
-        assert!(summary.records > 300 && summary.checks > 0, "{name}: {summary:?}");
+        assert!(summary.records > 100 && summary.checks > 0, "{name}: {summary:?}");
         println!("{name}: {} records, {} checks, {:?}", summary.records, summary.checks, summary.span);
     }
 }

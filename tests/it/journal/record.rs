@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use maglevd::demo::Mood;
 use rustix::process::Signal;
 
 use super::{assert_agrees, flags, socket};
@@ -54,11 +55,16 @@ async fn vpp_killed() {
     let mut daemon = Running::start(maglevd(&[]).args(flags(&site, &vpp.api_socket(), &journal)));
     daemon.until("vpp-lb-vip-flush");
     daemon.until("vpp-lb-sync-done");
-    vpp.kill();
-    daemon.until("vpp-disconnect");
-    vpp.start_again();
-    daemon.until("vpp-connect");
-    daemon.until("vpp-lb-sync-done");
+    // Each time a backend dies or comes back while VPP is away.
+    for mood in [Mood::Failing, Mood::Well, Mood::Gone, Mood::Well] {
+        vpp.kill();
+        daemon.until("vpp-disconnect");
+        site.farm.set(0, mood);
+        daemon.until("backend-transition");
+        vpp.start_again();
+        daemon.until("vpp-connect");
+        daemon.until("vpp-lb-sync-done");
+    }
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end().0, 0);
     keep(&journal, "vpp-killed");
