@@ -52,7 +52,7 @@ impl StartError {
                 log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
             }
             Self::Listen(_) | Self::Journal(_) | Self::System(_) => {
-                tracing::error!(err = %self, "start-failed")
+                tracing::error!(err = %self, "start-failed");
             }
         }
     }

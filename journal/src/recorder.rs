@@ -87,12 +87,13 @@ impl Recorder {
     /// The engine is about to hear this.
     pub fn hears(&mut self, input: &Input, now: Instant) {
         let offered = self.offered.take();
-        self.heard = match input {
-            Input::ConfigLoaded { config, forced } => offered.map(|draft| {
+        self.heard = if let Input::ConfigLoaded { config, forced } = input {
+            offered.map(|draft| {
                 self.brought = Some((Arc::clone(config), Arc::clone(&draft)));
                 (now, Heard::Config { draft, forced: *forced })
-            }),
-            other => Some((now, Heard::Input(other.clone()))),
+            })
+        } else {
+            Some((now, Heard::Input(input.clone())))
         };
         self.at = now;
     }

@@ -52,7 +52,7 @@ fn fixtures_stay_small() {
     }
 }
 
-/// The lines of a journal, and the number of its `nth` record among the steps of the process.
+/// The lines of a fixture, each with its end.
 fn lines(name: &str) -> Vec<String> {
     fs::read_to_string(path(name)).unwrap().split_inclusive('\n').map(str::to_owned).collect()
 }
