@@ -10,16 +10,15 @@ use std::collections::BTreeMap;
 use maglev_core::config::{CheckKind, Http, Tls};
 use maglev_core::input::{FailCode, Failure, LocalFault, Outcome};
 use maglev_core::{Input, Instant, ProbeId, ProbeOrder};
-use rand_chacha::ChaCha8Rng;
 
-use crate::chance::{self, Purpose};
+use crate::chance::{Latencies, Purpose};
 use crate::script::Behaviour;
 
 /// Way to a backend and back, in microseconds.
 const ROUND_TRIP_MICROS: (u64, u64) = (200, 2_000);
 
 /// All backends, and the probes that are under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backends {
     /// Those that do not simply answer as they should.
     behaviours: BTreeMap<IpAddr, Behaviour>,
@@ -27,7 +26,7 @@ pub struct Backends {
     seen: BTreeMap<IpAddr, u32>,
     due: BTreeMap<(Instant, ProbeId), Ended>,
     due_of: BTreeMap<ProbeId, (Instant, Instant)>,
-    latency: ChaCha8Rng,
+    latency: Latencies,
 }
 
 /// How a probe will have ended.
@@ -58,7 +57,7 @@ impl Backends {
             seen: BTreeMap::new(),
             due: BTreeMap::new(),
             due_of: BTreeMap::new(),
-            latency: chance::stream(seed, Purpose::ProbeLatency),
+            latency: Latencies::new(seed, Purpose::ProbeLatency),
         }
     }
 
@@ -74,8 +73,7 @@ impl Backends {
 
     /// A probe starts; it will be found in [`Self::finished`] when it ends.
     pub fn start(&mut self, order: &ProbeOrder, now: Instant) {
-        let (low, high) = ROUND_TRIP_MICROS;
-        let round_trip = Duration::from_micros(chance::between(&mut self.latency, low, high));
+        let round_trip = self.latency.micros(ROUND_TRIP_MICROS);
         let seen = self.seen.entry(order.address).or_default();
         *seen += 1;
         let behaviour = self.behaviours.get(&order.address).unwrap_or(&Behaviour::Up);

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use crate::chance::{self, Purpose};
-use crate::script::{Event, Scenario, ScriptError};
+use crate::script::{Event, Happening, Scenario, ScriptError};
 use crate::world::{Configs, Effect, Report, Settings, World};
 
 /// More turns than this at one instant means that the engine and the world chase each other.
@@ -22,9 +22,10 @@ pub fn play(scenario: &Scenario, configs: Configs, settings: Settings) -> Result
 }
 
 /// The world, and in it one engine after the other.
-struct Straight {
-    world: World,
-    engine: Option<Engine>,
+#[derive(Clone)]
+pub(crate) struct Straight {
+    pub(crate) world: World,
+    pub(crate) engine: Option<Engine>,
     stalled_until: Instant,
     /// What reached the process from people and signals.
     inbox: Vec<Input>,
@@ -34,7 +35,7 @@ struct Straight {
 }
 
 impl Straight {
-    fn new(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Self, ScriptError> {
+    pub(crate) fn new(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Self, ScriptError> {
         let world = World::new(scenario, configs, settings)?;
         let config = world.config().clone();
         let mut straight = Self {
@@ -56,8 +57,7 @@ impl Straight {
         while !self.world.is_over() {
             let now = self.world.now();
             while let Some(event) = events.next_if(|event| event.at <= now) {
-                let effect = self.world.happen(&event.happening, event.line, self.engine.as_ref())?;
-                self.carry_out(effect);
+                self.happen(&event.happening, event.line)?;
             }
             self.turn();
             let effect = self.world.conclude(self.engine.as_ref());
@@ -69,6 +69,13 @@ impl Straight {
             self.world.advance(next);
         }
         Ok(self.world.finish())
+    }
+
+    /// Something of the scenario happens.
+    pub(crate) fn happen(&mut self, happening: &Happening, line: u64) -> Result<(), ScriptError> {
+        let effect = self.world.happen(happening, line, self.engine.as_ref())?;
+        self.carry_out(effect);
+        Ok(())
     }
 
     fn carry_out(&mut self, effect: Option<Effect>) {
@@ -112,13 +119,13 @@ impl Straight {
     }
 
     /// The engine's next deadline on the world's clock.
-    fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let (at, _) = self.engine.as_ref()?.wakeup()?;
         Some(self.world.started() + at.since_start())
     }
 
     /// When something happens next, the scenario's own events apart.
-    fn wakeup(&self) -> Option<Instant> {
+    pub(crate) fn wakeup(&self) -> Option<Instant> {
         [self.process_wakeup(), self.world.wakeup()].into_iter().flatten().min()
     }
 
@@ -132,7 +139,7 @@ impl Straight {
     }
 
     /// One turn of everything that is due.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let now = self.world.now();
         self.world.advance(now);
         if self.engine.is_some() && self.stalled_until <= now {

@@ -72,7 +72,7 @@ pub struct Executed {
 }
 
 /// The lb plugin of one VPP process. A restart is a new one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LbPlugin {
     pid: u32,
     boot_time: u64,

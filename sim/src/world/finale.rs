@@ -26,6 +26,7 @@ const LINK: Duration = Duration::from_secs(30 + 5 + 5 + 5);
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// Where the end stands.
+#[derive(Clone)]
 pub(super) struct Finale {
     conclusion: Option<Conclusion>,
     bound: Duration,
@@ -197,7 +198,7 @@ fn restart(world: &mut World, engine: Option<&Engine>) -> Option<Effect> {
 
 impl World {
     /// Why the world is not at rest; nothing if it is.
-    fn unsettled(&self, engine: &Engine) -> Vec<String> {
+    pub(crate) fn unsettled(&self, engine: &Engine) -> Vec<String> {
         let mut left = Vec::new();
         if engine.warmup().phase() != Phase::Over {
             left.push("warm-up is not over".to_owned());
@@ -250,7 +251,7 @@ impl World {
     }
 
     /// What must hold at rest.
-    fn at_rest(&mut self, engine: &Engine) {
+    pub(crate) fn at_rest(&mut self, engine: &Engine) {
         let now = self.now;
         let stated: BTreeMap<_, _> =
             engine.dataplane().out_of_sync().map(|(vip, since, _)| (vip, since)).collect();

@@ -7,12 +7,14 @@ use maglev_core::{Action, Engine, Input, digest};
 use twox_hash::xxhash3_128;
 
 /// 128 bits over the whole run. Xxh3 is portable: a run has the same hash on every machine.
+#[derive(Clone)]
 pub(super) struct Trace {
     chain: Option<Chain>,
     /// The chain after every step, if somebody wants to know where two runs part.
     steps: Option<Vec<u128>>,
 }
 
+#[derive(Clone)]
 struct Chain(xxhash3_128::Hasher);
 
 impl Hasher for Chain {

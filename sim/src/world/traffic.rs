@@ -10,7 +10,7 @@ use super::PACKET_EVERY;
 use crate::vpp::{Flow, LbPlugin, Verdict};
 
 /// The flows of all frontends, and what has become of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Traffic {
     streams: BTreeMap<String, Stream>,
     /// Flows that changed their server.
@@ -20,6 +20,7 @@ pub(super) struct Traffic {
 }
 
 /// The flows of one frontend.
+#[derive(Clone)]
 struct Stream {
     flows: Vec<(Flow, Option<IpAddr>)>,
     next: Instant,
