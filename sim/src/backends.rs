@@ -3,6 +3,7 @@
 //! A probe's fate is fixed when it starts; what happens to the backend afterwards is for the next one. Only a
 //! cancellation ends it early.
 
+use core::hash::Hasher;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use maglev_core::input::{FailCode, Failure, LocalFault, Outcome};
 use maglev_core::{Input, Instant, ProbeId, ProbeOrder};
 
 use crate::chance::{Latencies, Purpose};
+use crate::exhaustive::Sketch;
 use crate::script::Behaviour;
 
 /// Way to a backend and back, in microseconds.
@@ -96,6 +98,22 @@ impl Backends {
     pub fn forget_probes(&mut self) {
         self.due.clear();
         self.due_of.clear();
+    }
+
+    /// What is to come, for a search that merges states.
+    pub(crate) fn sketch<H: Hasher>(&self, sketch: &mut Sketch<'_, '_, H>) {
+        let odd: Vec<_> = self.behaviours.iter().filter(|(_, behaviour)| **behaviour != Behaviour::Up).collect();
+        sketch.value(&odd.len());
+        for (address, behaviour) in odd {
+            sketch.value(address);
+            sketch.value(&behaviour.to_string());
+        }
+        sketch.value(&self.due.len());
+        for ((end, probe), ended) in &self.due {
+            sketch.at(*end);
+            sketch.value(probe);
+            sketch.value(&ended.outcome);
+        }
     }
 
     /// When the next probe ends.

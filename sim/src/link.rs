@@ -7,6 +7,7 @@
 //! Like the real adapter it checks every write against VPP's crash inputs, and does not send it then.
 
 mod run;
+mod sketch;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use maglev_core::{Action, Command, Config, ConnectionId, Engine, Input, Instant,
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::chance::{self, Purpose};
+use crate::chance::{self, Purpose, STILL};
 use crate::script::{Event, Happening, Scenario, ScriptError};
 use crate::world::{Configs, Effect, Report, Settings, World};
 
@@ -31,7 +31,8 @@ pub(crate) struct Straight {
     inbox: Vec<Input>,
     connection: Option<ConnectionId>,
     requests: u64,
-    seeds: ChaCha8Rng,
+    /// Of the engines; in a still world all have one.
+    seeds: Option<ChaCha8Rng>,
 }
 
 impl Straight {
@@ -45,7 +46,7 @@ impl Straight {
             inbox: Vec::new(),
             connection: None,
             requests: 0,
-            seeds: chance::stream(scenario.seed, Purpose::Engine),
+            seeds: (scenario.seed != STILL).then(|| chance::stream(scenario.seed, Purpose::Engine)),
         };
         straight.start(config);
         Ok(straight)
@@ -94,7 +95,8 @@ impl Straight {
     }
 
     fn start(&mut self, config: Arc<Config>) {
-        self.engine = Some(Engine::new(config, self.seeds.next_u64(), Instant::START));
+        let seed = self.seeds.as_mut().map_or(STILL, Rng::next_u64);
+        self.engine = Some(Engine::new(config, seed, Instant::START));
         self.stalled_until = self.world.now();
     }
 

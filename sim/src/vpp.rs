@@ -18,6 +18,7 @@ mod pool;
 mod program;
 mod route;
 mod show;
+mod sketch;
 mod table;
 mod vip;
 
