@@ -122,7 +122,7 @@ impl Backend {
     }
 
     /// Whether probes run.
-    pub const fn is_probed(&self) -> bool {
+    pub fn is_probed(&self) -> bool {
         self.check.is_some() && self.state().is_probed()
     }
 
@@ -143,10 +143,12 @@ impl Backend {
         })
     }
 
-    const fn interval(&self, check: &Check) -> Duration {
+    fn interval(&self, check: &Check) -> Duration {
         match self.health.cadence() {
             Cadence::Steady => check.timing.interval,
+            Cadence::Fast if mutant!(FastIntervalIgnored) => check.timing.interval,
             Cadence::Fast => check.timing.fast_interval,
+            Cadence::Down if mutant!(DownIntervalIgnored) => check.timing.interval,
             Cadence::Down => check.timing.down_interval,
         }
     }

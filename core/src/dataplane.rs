@@ -280,9 +280,10 @@ impl Dataplane {
 
     /// Frontend `key` may differ from what is wanted: it is planned as soon as its gate is open.
     pub fn mark(&mut self, ctx: &Context<'_>, key: VipKey, cause: Cause) {
-        let urgent = matches!(cause, Cause::Transition | Cause::Release);
+        let urgent = matches!(cause, Cause::Transition | Cause::Release) && !mutant!(TransitionNotFirst);
         // A drift check is no reason for another attempt; a transition, a reload or an operator is.
-        let patient = matches!(cause, Cause::Interval | Cause::SecondLook);
+        let patient = matches!(cause, Cause::Interval | Cause::SecondLook)
+            || mutant!(TransitionNoAttempt) && matches!(cause, Cause::Transition);
         if !patient && self.conf_refusals >= refusal::ATTEMPTS {
             self.conf_refusals = refusal::ATTEMPTS - 1;
         }
@@ -316,7 +317,7 @@ impl Dataplane {
 
     /// Every gate is open. Strangers go with the first round, one interval from now; what waited goes now.
     pub fn gates_opened(&mut self, ctx: &Context<'_>) {
-        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
+        self.drift_at = Some(ctx.now + ctx.lb.sync_interval).filter(|_| !mutant!(NoCheckAfterEarlyEnd));
         if self.picture {
             for at in 0..ctx.frontends.list().len() {
                 let key = ctx.frontends.list()[at].vip();
@@ -330,7 +331,7 @@ impl Dataplane {
     /// The configuration was replaced: no call computed from the old one is sent, and what was given up is tried again.
     pub fn reloaded(&mut self, ctx: &Context<'_>) {
         self.pardon(ctx);
-        self.read_due = Some(Cause::Reload);
+        self.read_due = if mutant!(ReloadNotSynced) { self.read_due } else { Some(Cause::Reload) };
         let stale = |vip: &Vip| vip.doom.is_none() && vip.open == 0;
         for (key, vip) in &mut self.vips {
             vip.said = None;
@@ -359,6 +360,7 @@ impl Dataplane {
     pub fn sync_asked(&mut self, ctx: &Context<'_>, key: Option<VipKey>) {
         self.pardon(ctx);
         match key {
+            None | Some(_) if mutant!(SyncIgnored) => (),
             None => self.read_due = Some(Cause::Operator),
             Some(key) => {
                 let vip = self.vips.entry(key).or_default();
@@ -409,15 +411,17 @@ impl Dataplane {
     }
 
     fn next_ready(&self, ctx: &Context<'_>) -> Option<(bool, VipKey)> {
-        if ctx.stopping {
-            let is_unit = |key: &VipKey| self.vips.get(key).is_some_and(|vip| vip.unit);
+        if ctx.stopping && !mutant!(ShutdownWrites) {
+            let is_unit =
+                |key: &VipKey| self.vips.get(key).is_some_and(|vip| vip.unit) && !mutant!(RecreateAbandoned);
             return self.ready.iter().find(|(_, key)| is_unit(key)).copied();
         }
-        self.ready.first().copied()
+        let blocked = mutant!(RefusalBlocksOthers) && self.out_of_sync().next().is_some();
+        self.ready.first().copied().filter(|_| !blocked)
     }
 
     fn room(&self) -> usize {
-        WINDOW.saturating_sub(self.window.len())
+        (WINDOW + usize::from(mutant!(WindowOverrun))).saturating_sub(self.window.len())
     }
 
     /// `lb_conf` goes first in every sync: before it VPP sends GRE from 255.255.255.255. True when the rest may follow.
@@ -429,7 +433,8 @@ impl Dataplane {
             return false;
         }
         let Some(wanted) = ctx.lb.conf.filter(|_| !ctx.frontends.is_empty()) else { return true };
-        let is_sync = !self.ready.is_empty() || self.round.is_some();
+        let is_early = mutant!(ConfAfterServers) && !self.dirty.is_empty();
+        let is_sync = !is_early && (!self.ready.is_empty() || self.round.is_some());
         if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
             return true;
         }
@@ -451,7 +456,7 @@ impl Dataplane {
         ctx.lb.conf.is_some_and(|wanted| {
             self.conf.is_none_or(|seen| {
                 (seen.ip4_source, seen.ip6_source) != (wanted.ip4_source, wanted.ip6_source)
-            })
+            }) && !mutant!(ConfAfterServers)
         })
     }
 

@@ -120,7 +120,9 @@ impl Engine {
         if self.exited {
             return out;
         }
-        self.advance(now, &mut out);
+        if !mutant!(InputBeforeDeadlines) {
+            self.advance(now, &mut out);
+        }
         self.route(input, now, &mut out);
         self.advance(now, &mut out);
         self.with_dataplane(now, |dataplane, ctx| dataplane.pump(ctx, &mut out));
@@ -242,13 +244,13 @@ impl Engine {
             }
             Milestone::MinDelay => {
                 tell(out, Event::WarmupMinDelay { elapsed });
-                if !self.warmup.is_final() {
+                if !self.warmup.is_final() && !mutant!(MinDelayReleasesNobody) {
                     self.release_known(Trigger::MinDelay, now, out);
                 }
             }
             Milestone::MaxDelay { straggling } => {
                 tell(out, Event::WarmupMaxDelay { elapsed });
-                if straggling {
+                if straggling && !mutant!(MaxDelayWithoutSync) {
                     self.gather_blind();
                     self.with_dataplane(now, |dataplane, _| dataplane.read_all(Cause::MaxDelay));
                     self.presume_blind(now, out);
@@ -264,7 +266,7 @@ impl Engine {
             .frontends
             .list()
             .iter()
-            .filter(|frontend| frontend.unknown == 0)
+            .filter(|frontend| frontend.unknown <= u32::from(mutant!(GateOpensEarly)))
             .map(Frontend::vip)
             .collect();
         for vip in known {
@@ -302,7 +304,7 @@ impl Engine {
         }
         tell(out, Event::Stopping);
         self.warmup.stop();
-        self.stopping = Some(now + SHUTDOWN_LIMIT);
+        self.stopping = Some(now + SHUTDOWN_LIMIT * (1 + 9 * u32::from(mutant!(ShutdownTooSlow))));
         let probes = self.slots.iter_mut().zip(0u32..).filter_map(|(slot, at)| {
             let probe = slot.as_mut()?.probe.as_mut()?;
             probe.stale = true;

@@ -144,6 +144,7 @@ impl Frontend {
     pub fn note(&mut self, slot: u32, standing: Standing) {
         for member in self.members.iter_mut().filter(|member| member.slot == slot) {
             member.standing = standing;
+            member.set = member.set.filter(|_| !mutant!(WeightLostByTransition));
         }
     }
 
@@ -154,13 +155,18 @@ impl Frontend {
             .iter()
             .map(|member| {
                 let Standing { mut state, resumed } = member.standing;
-                if state == State::Unknown && self.presumed.contains(&member.slot) {
+                if (state == State::Unknown || mutant!(PresumptionOutlivesVerdict) && state == State::Down)
+                    && self.presumed.contains(&member.slot)
+                {
                     state = State::Up;
                 }
                 Entry { server: member.address, pool: member.pool, weight: member.weight(), state, resumed }
             })
             .collect();
         let mut servers = policy::servers(&entries, self.flush_on_down);
+        if mutant!(ZeroIsDelete) {
+            servers.retain(|server| server.weight.is_positive());
+        }
         if let Some(hold) = &self.hold {
             for (address, weight) in &hold.servers {
                 if let Err(at) = servers.binary_search_by_key(address, |server| server.address) {

@@ -42,8 +42,9 @@ impl State {
     }
 
     /// Whether probes run in this state.
-    pub const fn is_probed(self) -> bool {
+    pub fn is_probed(self) -> bool {
         matches!(self, Self::Unknown | Self::Up | Self::Down)
+            || mutant!(PausedStillProbed) && self == Self::Paused
     }
 }
 
@@ -120,27 +121,32 @@ impl Health {
     }
 
     /// Takes one conclusive result. A backend that is not probed is not moved by one.
-    pub const fn record(&mut self, pass: bool) {
+    pub fn record(&mut self, pass: bool) {
         match (self.state, pass) {
+            (State::Up, true) if mutant!(PassRestoresNothing) => (),
             (State::Unknown | State::Up, true) => self.become_up(),
             (State::Unknown, false) => {
                 self.counter = self.counter.saturating_add(1);
-                if self.counter >= self.fall {
+                if self.counter >= self.fall || mutant!(UnknownDownAtOnce) {
                     self.become_down();
                 }
             }
             (State::Up, false) => {
                 self.counter = self.counter.saturating_sub(1);
-                if self.counter < self.rise {
+                if self.counter + u8::from(mutant!(FallOneLate)) < self.rise + u8::from(mutant!(FallOneEarly))
+                {
                     self.become_down();
                 }
             }
             (State::Down, true) => {
                 self.counter = self.counter.saturating_add(1);
-                if self.counter >= self.rise {
+                if self.counter + u8::from(mutant!(RiseOneEarly))
+                    >= self.rise + u8::from(mutant!(RiseOneLate))
+                {
                     self.become_up();
                 }
             }
+            (State::Down, false) if mutant!(DownFailKeepsProgress) => (),
             (State::Down, false) => self.counter = 0,
             (State::Paused | State::Disabled, _) => (),
         }

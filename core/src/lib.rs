@@ -42,6 +42,17 @@
 
 extern crate alloc;
 
+// Mistakes for the oracles to find; this is the only `cfg` of the core. Without the feature there is nothing at all.
+#[cfg(feature = "mutants")]
+#[macro_use]
+pub mod mutant;
+#[cfg(not(feature = "mutants"))]
+macro_rules! mutant {
+    ($name:ident) => {
+        false
+    };
+}
+
 pub mod action;
 pub mod backend;
 pub mod config;

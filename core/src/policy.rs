@@ -76,8 +76,13 @@ impl Server {
 pub fn active_pool(entries: &[Entry]) -> Option<u16> {
     entries
         .iter()
-        .filter(|entry| entry.state == State::Up && entry.weight.is_positive())
+        .filter(|entry| entry.state == State::Up)
+        .filter(|entry| entry.weight.is_positive() || mutant!(ZeroWeightHoldsPool))
         .map(|entry| entry.pool)
+        .filter(|pool| !mutant!(FailoverNever) || *pool == 0)
+        .filter(|pool| {
+            !mutant!(FailoverEarly) || entries.iter().all(|e| e.pool != *pool || e.state != State::Down)
+        })
         .min()
 }
 
@@ -113,22 +118,31 @@ fn merge(entries: &[&Entry], active: Option<u16>, flush_on_down: bool) -> Server
         return Server {
             address,
             weight: Weight::ZERO,
-            wish: Wish::FlushDisabled,
+            wish: if mutant!(DisabledKeepsFlows) { Wish::Keep } else { Wish::FlushDisabled },
             keeps_flows: false,
             is_dead: true,
         };
     }
-    if ruled(State::Paused) {
-        return Server { address, weight: Weight::ZERO, wish: Wish::Keep, keeps_flows: true, is_dead: false };
+    if ruled(State::Paused) && !(mutant!(PausedDoesNotRule) && entries.len() > 1) {
+        let wish = if mutant!(PauseFlushes) { Wish::FlushDisabled } else { Wish::Keep };
+        return Server { address, weight: Weight::ZERO, wish, keeps_flows: true, is_dead: false };
     }
     let weight = entries
         .iter()
-        .filter(|entry| entry.state == State::Up && active == Some(entry.pool))
+        .filter(|entry| entry.state == State::Up)
+        .filter(|entry| active == Some(entry.pool) || mutant!(StandbyServes))
         .map(|entry| entry.weight)
-        .max()
+        .reduce(|first, next| if mutant!(DuplicateTakesFirst) { first } else { first.max(next) })
         .unwrap_or(Weight::ZERO);
-    let all_down = entries.iter().all(|entry| entry.state == State::Down);
+    let is_down = |entry: &&Entry| {
+        entry.state == State::Down || mutant!(UnknownFlushed) && entry.state == State::Unknown
+    };
+    let all_down = entries.iter().all(is_down) || mutant!(OneEntryFlushes) && entries.iter().any(is_down);
+    let flush_on_down = flush_on_down || mutant!(FlushOnDownForced);
     let wish = if all_down && flush_on_down { Wish::FlushDown } else { Wish::Keep };
+    let wish = if mutant!(DownNotFlushed) { Wish::Keep } else { wish };
+    let is_standby = !weight.is_positive() && ruled(State::Up);
+    let wish = if mutant!(StandbyFlushed) && is_standby { Wish::FlushDown } else { wish };
     let keeps_flows = !weight.is_positive()
         && entries.iter().any(|entry| match entry.state {
             State::Up => !entry.weight.is_positive(),
@@ -143,7 +157,7 @@ fn merge(entries: &[&Entry], active: Option<u16>, flush_on_down: bool) -> Server
 pub fn frontend_state(servers: &[Server], entries: &[Entry]) -> State {
     if servers.iter().any(|server| server.weight.is_positive()) {
         State::Up
-    } else if entries.iter().any(|entry| entry.state == State::Unknown) {
+    } else if entries.iter().any(|entry| entry.state == State::Unknown) && !mutant!(FrontendNeverUnknown) {
         State::Unknown
     } else {
         State::Down

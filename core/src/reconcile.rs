@@ -146,16 +146,21 @@ pub fn next(facts: &Facts<'_>) -> Option<(Stage, Vec<Write>)> {
         return facts.refused.is_none().then(|| (Stage::Create, alloc::vec![create(facts.want)]));
     };
     if let Some(refused) = facts.refused {
+        let removes = || removes(facts.want, seen);
         let calls: Vec<Write> = urgent(facts, seen)
             .into_iter()
+            .filter(|_| !mutant!(RefusalHoldsUpDeath))
+            .chain(mutant!(DeletesDespiteRefusal).then(removes).unwrap_or_default())
             .filter(|call| call.server().is_none_or(|server| !refused.contains(&server)))
             .collect();
         return (!calls.is_empty()).then_some((Stage::Urgent, calls));
     }
     let raises = raises(facts, seen);
-    if !raises.is_empty() {
+    let waits = mutant!(LowerBeforeRaise) && !lowers(facts, seen).is_empty()
+        || mutant!(FlushBeforeServers) && facts.flush_vip && !facts.flushes_wait;
+    if !raises.is_empty() && !waits {
         // A stage that does not fit into the window would keep a death waiting.
-        if raises.len() > facts.room {
+        if raises.len() > facts.room && !mutant!(DeathWaitsForStage) {
             let urgent = urgent(facts, seen);
             if !urgent.is_empty() {
                 return Some((Stage::Urgent, urgent));
@@ -167,7 +172,8 @@ pub fn next(facts: &Facts<'_>) -> Option<(Stage, Vec<Write>)> {
         return Some((Stage::FlushVip, alloc::vec![Write::FlushVip { vip: facts.want.vip }]));
     }
     let lowers = lowers(facts, seen);
-    if !lowers.is_empty() {
+    let is_late = mutant!(RemoveBeforeLower) && surplus(facts.want, seen).next().is_some();
+    if !lowers.is_empty() && !is_late {
         return Some((Stage::Lower, lowers));
     }
     if facts.flushes_wait {
@@ -199,14 +205,14 @@ pub fn flushes_due(facts: &Facts<'_>) -> usize {
 
 /// Whether a flush may be sent now. Flows with nowhere to go are not helped by killing them.
 fn is_deliverable(debt: &Debt, want: &Want) -> bool {
-    debt.carried.is_none() && (debt.due != Due::Down || want.is_positive())
+    debt.carried.is_none() && (debt.due != Due::Down || want.is_positive() || mutant!(FlushIntoNothing))
 }
 
 fn create(want: &Want) -> Write {
     Write::AddVip {
         vip: want.vip,
         encap: want.encap,
-        table_length: want.table_length,
+        table_length: want.table_length * u32::from(!mutant!(TableLengthZero)),
         src_ip_sticky: want.src_ip_sticky,
     }
 }
@@ -250,7 +256,7 @@ fn urgent(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
                 && seen.weight(*address).is_some_and(Weight::is_positive)
         })
     });
-    if !survives {
+    if !survives && !mutant!(DeathEmptiesVip) {
         return Vec::new();
     }
     let mut calls = lowers(facts, seen);
@@ -259,7 +265,8 @@ fn urgent(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
 }
 
 fn removes(want: &Want, seen: &Seen) -> Vec<Write> {
-    surplus(want, seen).map(|server| Write::DelAs { vip: want.vip, server, flows: Flows::Flush }).collect()
+    let flows = if mutant!(SurplusKeepsFlows) { Flows::Keep } else { Flows::Flush };
+    surplus(want, seen).map(|server| Write::DelAs { vip: want.vip, server, flows }).collect()
 }
 
 fn surplus(want: &Want, seen: &Seen) -> impl Iterator<Item = IpAddr> {
@@ -267,6 +274,7 @@ fn surplus(want: &Want, seen: &Seen) -> impl Iterator<Item = IpAddr> {
     seen.servers
         .iter()
         .map(|(address, _)| *address)
+        .filter(|_| !mutant!(SurplusStays))
         .filter(move |address| advance(&mut wanted, *address, |server| server.address).is_none())
 }
 
@@ -310,7 +318,8 @@ pub fn settle(debts: &mut Debts, want: &Want, seen: &Seen, first: bool) {
     debts.retain(|server, debt| {
         let weight = seen.weight(*server);
         let wanted = want.servers.binary_search_by_key(server, |server| server.address).is_ok();
-        wanted && weight.is_some() && !(first && weight == Some(Weight::ZERO) && !debt.by_operator)
+        let is_old = first && weight == Some(Weight::ZERO) && !mutant!(BaselineIgnored);
+        wanted && weight.is_some() && !(is_old && (!debt.by_operator || mutant!(DisableBeforeSyncForgotten)))
     });
     walk(want, seen, |server, weight| {
         // Whatever raised it, also somebody else: the weight falls to 0 with a flush wish, and that is an edge.
@@ -343,7 +352,9 @@ pub fn edges(debts: &mut Debts, old: &[Server], new: &[Server], by_operator: boo
             continue;
         };
         // One that is new here has no edge yet: if VPP still holds it above 0, planning finds that edge.
-        let arises = was.is_some_and(|was| was.weight.is_positive() || !was.wish.is_flush());
+        let wished = |was: &Server| was.wish.is_flush() || mutant!(NoFlushAtZero);
+        let arises =
+            was.is_some_and(|was| was.weight.is_positive() || !wished(was) || mutant!(FlushAtEveryChange));
         if arises {
             debts.insert(server.address, Debt { due, by_operator, carried: None });
         } else if let Some(debt) = debts.get_mut(&server.address)

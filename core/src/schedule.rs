@@ -79,6 +79,7 @@ impl Jitter {
     /// The jitter of probes of `target` at `address` under `seed`.
     pub fn new(seed: u64, address: IpAddr, target: &Target) -> Self {
         let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
+        let address = if mutant!(JitterShared) { IpAddr::from([0; 4]) } else { address };
         // Writing into a hash cannot fail.
         let _ = write!(digest, "{address} {target:?}");
         let mut key = [0; 32];
@@ -89,12 +90,12 @@ impl Jitter {
 
     /// From one start to the next: `interval` give or take a tenth.
     pub fn interval(&self, probe: u64, interval: Duration) -> Duration {
-        interval.mul_f64(0.9 + 0.2 * self.draw(probe))
+        interval.mul_f64(0.9 + (0.2 + f64::from(mutant!(JitterTooWide))) * self.draw(probe))
     }
 
     /// From the beginning to the first probe.
     pub fn first(&self, fast_interval: Duration) -> Duration {
-        fast_interval.min(SPREAD_MAX).mul_f64(self.draw(0))
+        fast_interval.min(SPREAD_MAX).mul_f64(self.draw(0) * f64::from(!mutant!(FirstProbesAtOnce)))
     }
 
     /// In 0..1, the same for the same probe number.

@@ -89,7 +89,7 @@ impl Warmup {
     /// Whether frontend `vip` may be written.
     pub fn is_open(&self, vip: VipKey) -> bool {
         match self.phase {
-            Phase::HandsOff => false,
+            Phase::HandsOff => mutant!(HandsOffIgnored),
             Phase::Release => self.released.contains(&vip),
             Phase::Over => true,
         }
@@ -133,7 +133,7 @@ impl Warmup {
             return Some(Milestone::MinDelay);
         }
         let straggling = self.phase != Phase::Over;
-        self.phase = Phase::Over;
+        self.phase = if mutant!(MaxDelayEndsNothing) { self.phase } else { Phase::Over };
         self.closed = true;
         Some(Milestone::MaxDelay { straggling })
     }
@@ -145,7 +145,9 @@ impl Warmup {
 
     /// Opens the gate of one frontend for ever. Only in the release phase; tells whether this changed anything.
     pub fn release(&mut self, vip: VipKey) -> bool {
-        self.phase == Phase::Release && !self.is_final() && self.released.insert(vip)
+        self.phase == Phase::Release
+            && !self.is_final()
+            && (self.released.insert(vip) || mutant!(ReleasedTwice))
     }
 
     /// Ends the release phase early, because every frontend has been released.

@@ -6,6 +6,7 @@ pub mod backends;
 pub mod chance;
 pub mod choices;
 pub mod exhaustive;
+pub mod hunt;
 pub mod link;
 pub mod oracle;
 pub mod plot;

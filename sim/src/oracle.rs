@@ -77,6 +77,9 @@ oracles! {
     Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered, nothing is out of sync, and warm-up ends with every frontend released";
     InSyncEarly "process/in-sync-early", "A reload is not in sync before VPP was looked at.", when "a reload is accepted";
 
+    Panics "process/panics", "Nothing panics.", when "every run";
+    Deterministic "process/deterministic", "The same scenario twice is the same run, step by step.", when "every run of the mass lanes";
+
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
@@ -116,6 +119,11 @@ impl Counts {
     /// Evaluations of one oracle.
     pub const fn of(&self, oracle: Oracle) -> u64 {
         self.0[oracle as usize]
+    }
+
+    /// One more evaluation, judged outside of the run.
+    pub const fn note(&mut self, oracle: Oracle) {
+        self.0[oracle as usize] += 1;
     }
 
     /// Adds those of another run.

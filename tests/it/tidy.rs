@@ -2,6 +2,7 @@
 //!
 //! Each failure names the file, the line and what to do. The rules and their reasons stand in CONTRIBUTING.md.
 
+mod mutants;
 mod packages;
 mod pages;
 mod rooms;

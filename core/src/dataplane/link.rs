@@ -123,6 +123,9 @@ impl Link {
         match self.state {
             State::Off => None,
             State::Waiting { until } => Some(until),
+            State::Connecting { since, .. } if mutant!(HandshakeNeverTimesOut) => {
+                Some(since + CLI_LIMIT * 1_000)
+            }
             State::Connecting { since, .. } => Some(since + ANSWER_LIMIT),
             State::Up { .. } => Some(self.deadline(window).unwrap_or_else(|| self.ping_at())),
         }
@@ -132,19 +135,22 @@ impl Link {
     fn deadline(&self, window: &BTreeMap<CallId, Sent>) -> Option<Instant> {
         let sent = window.values().next()?;
         let limit = match sent.request {
-            Request::Read(Read::Verbose) => CLI_LIMIT,
+            Request::Read(_) | Request::Write(_) if mutant!(CallNeverTimesOut) => CLI_LIMIT * 1_000,
+            Request::Read(Read::Verbose) if !mutant!(CliLimitIgnored) => CLI_LIMIT,
             Request::Read(_) | Request::Write(_) => ANSWER_LIMIT,
         };
-        Some(sent.at.max(self.last_heard) + limit)
+        Some(sent.at.max(if mutant!(RepliesGrantNoTime) { sent.at } else { self.last_heard }) + limit)
     }
 
     fn ping_at(&self) -> Instant {
-        self.ping.map_or(self.last_heard, |(_, at)| at) + PING_INTERVAL
+        let interval = if mutant!(PingNotSent) { PING_INTERVAL * 86_400 } else { PING_INTERVAL };
+        self.ping.map_or(self.last_heard, |(_, at)| at) + interval
     }
 
     fn pause(&mut self, ceiling: bool) -> Duration {
-        let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
-        self.failures = self.failures.saturating_add(1);
+        let most = BACKOFF_MAX * (1 + 20 * u32::from(mutant!(BackoffWithoutCeiling)));
+        let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(most);
+        self.failures = self.failures.saturating_add(u32::from(!mutant!(BackoffNotGrowing)));
         let pause = if ceiling { BACKOFF_MAX } else { doubled };
         pause.mul_f64(0.9 + 0.1 * self.rng.random::<f64>())
     }
@@ -178,8 +184,8 @@ impl Dataplane {
 
     fn ping(&mut self, ctx: &Context<'_>, connection: ConnectionId, out: &mut Vec<Action>) {
         if self.link.ping.is_some() {
-            self.link.misses += 1;
-            if self.link.misses >= PING_MISSES_MAX {
+            self.link.misses += u8::from(!mutant!(PingLossIgnored));
+            if self.link.misses >= PING_MISSES_MAX || mutant!(OneMissEnough) {
                 out.push(Action::Disconnect(connection));
                 let why = format!("{PING_MISSES_MAX} pings in a row were not answered");
                 self.lost(ctx, &Disconnect::Link(why), out);
@@ -225,7 +231,11 @@ impl Dataplane {
         self.link.last_heard = ctx.now;
         self.link.misses = 0;
         self.link.ping = None;
-        let restarted = self.process.as_ref().is_some_and(|last| !is_same(last, &vpp));
+        if mutant!(BackoffResetByConnect) {
+            self.link.synced();
+        }
+        let restarted =
+            self.process.as_ref().is_some_and(|last| !is_same(last, &vpp) && !mutant!(RestartUnnoticed));
         if restarted {
             self.mourn(out);
             for vip in self.vips.values_mut() {
@@ -235,7 +245,7 @@ impl Dataplane {
         }
         self.last_gasp = None;
         // What a process that is gone was asked to do is not done any more.
-        if core::mem::take(&mut self.link.second_look) && !restarted {
+        if core::mem::take(&mut self.link.second_look) && !restarted && !mutant!(NoSecondLook) {
             self.second_look_at = Some(ctx.now + SECOND_LOOK);
         }
         tell(out, Event::VppConnect { version: vpp.version.clone(), pid: vpp.pid, restarted });
@@ -252,7 +262,7 @@ impl Dataplane {
         why: &Disconnect,
         out: &mut Vec<Action>,
     ) {
-        if self.link.is_current(connection) {
+        if self.link.is_current(connection) || mutant!(OldConnectionCounts) {
             self.lost(ctx, why, out);
         }
     }
@@ -275,7 +285,7 @@ impl Dataplane {
                 if incompatible { Event::VppIncompatible { err } } else { Event::VppUnreachable { err } },
             );
         }
-        let pause = self.link.pause(incompatible);
+        let pause = self.link.pause(incompatible && !mutant!(IncompatibleHurried));
         self.link.state = State::Waiting { until: ctx.now + pause };
     }
 
@@ -302,7 +312,7 @@ impl Dataplane {
                 trouble.retry_at = None;
             }
         }
-        self.picture = false;
+        self.picture &= mutant!(WritesBeforeDump);
         self.conf = None;
         self.conf_refusals = 0;
         self.conf_retry_at = None;
@@ -310,7 +320,7 @@ impl Dataplane {
         self.ready.clear();
         self.retries.clear();
         self.spots.clear();
-        self.window.clear();
+        self.window.retain(|_, _| mutant!(WindowOutlivesConnection));
         self.reading = Reading::Idle;
         self.spot = None;
         self.read_due = None;

@@ -83,7 +83,7 @@ impl Dataplane {
         // The drift check and its next VIP are started by `start_reads`, which needs room in the window.
         if due(self.drift_at) {
             self.drift_at = None;
-            if self.reading == Reading::Idle && self.read_due.is_none() {
+            if self.reading == Reading::Idle && self.read_due.is_none() && !mutant!(DriftNeverChecked) {
                 self.reading = Reading::Drift { queue: Vec::new(), open: None, next_at: None };
             }
             return true;
@@ -179,6 +179,7 @@ impl Dataplane {
         out: &mut Vec<Action>,
     ) -> Progress {
         match (read, reply) {
+            (Read::Conf, Reply::Conf(_)) if mutant!(ConfReadOnce) && self.conf.is_some() => (),
             (Read::Conf, Reply::Conf(conf)) => self.conf = Some(conf),
             (Read::Vips, Reply::Vips(rows)) => self.fold_vips(ctx, call, &rows, out),
             (Read::Servers(of), Reply::Servers(rows)) => self.fold_servers(ctx, of, &rows),
@@ -251,7 +252,7 @@ impl Dataplane {
         self.wide = rows.iter().map(|row| row.vip).filter(|vip| !vip.prefix.is_host()).collect();
         let rows: BTreeMap<VipKey, &VipRow> = rows.iter().map(|row| (row.vip, row)).collect();
         for (key, vip) in &mut self.vips {
-            if !rows.contains_key(key) {
+            if !rows.contains_key(key) && !mutant!(MissingVipUnseen) {
                 vip.acked = None;
                 vip.sticky = None;
             }
@@ -289,7 +290,14 @@ impl Dataplane {
     fn fold_servers(&mut self, ctx: &Context<'_>, of: Option<VipKey>, rows: &[ServerRow]) {
         let mut servers: BTreeMap<VipKey, Vec<(core::net::IpAddr, Weight)>> = BTreeMap::new();
         // Removed servers, and those of deleted VIPs, linger in dumps until VPP collects them.
-        for row in rows.iter().filter(|row| row.used && of.is_none_or(|of| of == row.vip)) {
+        let has_ghost = |row: &ServerRow| {
+            rows.iter().any(|ghost| !ghost.used && (ghost.vip, ghost.server) == (row.vip, row.server))
+        };
+        for row in rows
+            .iter()
+            .filter(|row| (row.used || mutant!(GhostsAlive)) && of.is_none_or(|of| of == row.vip))
+            .filter(|row| !(mutant!(GhostHidesServer) && has_ghost(row)))
+        {
             servers.entry(row.vip).or_default().push((row.server, row.weight));
         }
         for (key, vip) in &mut self.vips {
@@ -329,7 +337,7 @@ impl Dataplane {
                 vip.expected.clone_from(&vip.acked);
             }
         }
-        for sent in self.window.values() {
+        for sent in self.window.values().filter(|_| !mutant!(CallsUnderWayForgotten)) {
             if let (Request::Write(write), Some(key)) = (&sent.request, sent.vip)
                 && only.is_none_or(|only| only == key)
                 && let Some(vip) = self.vips.get_mut(&key)

@@ -38,11 +38,11 @@ impl Dataplane {
     pub(super) fn unchangeable(&self, key: VipKey, want: &Want) -> Option<String> {
         let vip = self.vips.get(&key)?;
         let seen = vip.expected.as_ref()?;
-        if seen.encap != want.encap {
+        if seen.encap != want.encap && !mutant!(EncapNotCompared) {
             return Some(format!("encapsulation is {}, wanted {}", seen.encap, want.encap));
         }
-        match vip.sticky {
-            Some(sticky) if sticky != want.src_ip_sticky => {
+        match vip.sticky.or(mutant!(UnknownIsDifference).then_some(false)) {
+            Some(sticky) if sticky != want.src_ip_sticky && !mutant!(StickinessNotCompared) => {
                 Some(format!("src-ip-sticky is {sticky}, wanted {}", want.src_ip_sticky))
             }
             Some(_) | None => None,
@@ -99,12 +99,14 @@ impl Dataplane {
         }
         let siblings = ctx.frontends.list().iter().filter(|frontend| frontend.vip().prefix == prefix);
         let closed = siblings.clone().any(|frontend| !ctx.warmup.is_open(frontend.vip()));
-        if by_encap && closed {
+        if by_encap && closed && !mutant!(RecreateInWarmup) {
             return Err(Obstacle::Wait(
                 "a frontend on the same address is not released yet: recreate after warm-up",
             ));
         }
-        if siblings.clone().any(|frontend| frontend.hold.is_some() && members.contains(&frontend.vip())) {
+        if siblings.clone().any(|frontend| frontend.hold.is_some() && members.contains(&frontend.vip()))
+            && !mutant!(RecreateDuringHold)
+        {
             return Err(Obstacle::Wait("the new backends are not known yet: recreate when they are"));
         }
         for member in members {
@@ -112,7 +114,9 @@ impl Dataplane {
                 self.may_take(ctx, *member)?;
             }
             let last = self.vips.get(member).and_then(|vip| vip.recreated_at);
-            if let Some(at) = last.map(|at| at + RECREATE_PAUSE).filter(|at| *at > ctx.now) {
+            if let Some(at) = last.map(|at| at + RECREATE_PAUSE).filter(|at| *at > ctx.now)
+                && !mutant!(RecreateWithoutPause)
+            {
                 let why = "it was recreated less than ten minutes ago, and each recreate leaks memory in VPP";
                 return Err(Obstacle::Stuck(why.into(), Some(at)));
             }
@@ -179,11 +183,11 @@ impl Dataplane {
 
     /// Why a stranger is never removed.
     fn untouchable(&self, ctx: &Context<'_>, stranger: VipKey) -> Option<String> {
-        if ctx.lb.strangers == Strangers::Keep {
+        if ctx.lb.strangers == Strangers::Keep && !mutant!(KeepIgnored) {
             return Some("strangers: keep".into());
         }
         let encap = self.acked_encap(stranger)?;
-        if !encap.is_ours() {
+        if !encap.is_ours() && !mutant!(ForeignEncapDeleted) {
             return Some(format!("its encapsulation {encap} is one that maglevd never makes"));
         }
         let name = ipv6_alias(stranger).filter(|_| stranger.prefix.len > 32).unwrap_or(stranger);
@@ -232,11 +236,11 @@ impl Dataplane {
         let vip = self.vips.get(&key)?;
         let (doom, seen) = (vip.doom?, vip.expected.as_ref()?);
         let name = doom.alias.unwrap_or(key);
-        if !seen.servers.is_empty() {
+        if !seen.servers.is_empty() && !mutant!(VipBeforeServers) {
             let delete = |(server, _): &(core::net::IpAddr, _)| Write::DelAs {
                 vip: name,
                 server: *server,
-                flows: Flows::Keep,
+                flows: if mutant!(TakeDownFlushesServers) { Flows::Flush } else { Flows::Keep },
             };
             return Some((Stage::TakeDown, seen.servers.iter().map(delete).collect()));
         }
@@ -244,7 +248,7 @@ impl Dataplane {
             // Servers, flows, VIP: each part when the replies of the one before are in.
             return None;
         }
-        if doom.flushed || !doom.is_named(key) {
+        if doom.flushed || !doom.is_named(key) || mutant!(TakeDownUnflushed) {
             return Some((Stage::TakeDown, Vec::from([Write::DelVip { vip: name }])));
         }
         if self.pace.is_slow() && !vip.unit {

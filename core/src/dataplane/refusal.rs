@@ -36,7 +36,8 @@ impl Dataplane {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         vip.undone(call);
         // Every call under way by the name that VPP shows is refused, not only the first.
-        let shown = vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key));
+        let shown =
+            vip.doom.filter(|doom| !doom.recreate && write.vip() == Some(key) && !mutant!(NoOtherName));
         if let (Some(mut doom), Some(alias), Reply::Refused(NO_SUCH_ENTRY)) = (shown, ipv6_alias(key), reply)
         {
             doom.alias = Some(alias);
@@ -60,7 +61,9 @@ impl Dataplane {
 
     /// A refused attempt has sent all it may: look again.
     pub(super) fn end_attempt(&mut self, key: VipKey) {
-        self.spots.insert(key);
+        if !mutant!(RefusedNotReadAnew) {
+            self.spots.insert(key);
+        }
     }
 
     /// The picture of a refused VIP is fresh.
@@ -82,9 +85,11 @@ impl Dataplane {
             if let (true, Some(frontend)) = (vip.releasing, name.clone()) {
                 tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
             }
-            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= ATTEMPTS);
+            let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
+            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= most);
             if given_up {
-                self.stuck(ctx, key, err, Some(ctx.now + ctx.lb.sync_interval), out);
+                let pause = ctx.lb.sync_interval / (1 + 9 * u32::from(mutant!(RetryTooSoon)));
+                self.stuck(ctx, key, err, Some(ctx.now + pause), out);
                 return;
             }
             if name.is_none() && vip.acked.is_some() {
@@ -96,7 +101,9 @@ impl Dataplane {
     }
 
     fn wake_or_mark(&mut self, ctx: &Context<'_>, key: VipKey) {
-        if ctx.frontends.find(key).is_some() {
+        let forgotten =
+            mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
+        if ctx.frontends.find(key).is_some() && !forgotten {
             self.mark(ctx, key, Cause::Operator);
         } else {
             self.dirty.remove(&key);
@@ -133,7 +140,7 @@ impl Dataplane {
         }
         trouble.retry_at = retry_at;
         self.retries.extend(retry_at.map(|at| (at, key)));
-        if !core::mem::replace(&mut trouble.said, true) || changed {
+        if !core::mem::replace(&mut trouble.said, !mutant!(OutOfSyncNotShown)) || changed {
             tell(out, Event::OutOfSync { frontend, err: reason });
         }
     }
@@ -184,7 +191,8 @@ impl Dataplane {
     pub(super) fn mourn(&mut self, out: &mut Vec<Action>) {
         let gasp = self.last_gasp.take();
         if let Some(request) = &gasp
-            && self.death_gasp == gasp
+            && (self.death_gasp == gasp || mutant!(QuarantineTooEarly))
+            && !mutant!(QuarantineNever)
             && self.quarantine.insert(request.clone())
         {
             tell(out, Event::CallQuarantined { call: request.to_string() });
@@ -194,7 +202,7 @@ impl Dataplane {
 
     /// A new configuration, or an operator: what was given up is tried again.
     pub(super) fn pardon(&mut self, ctx: &Context<'_>) {
-        self.quarantine.clear();
+        self.quarantine.retain(|_| mutant!(QuarantineForEver));
         self.death_gasp = None;
         self.retries.clear();
         self.conf_refusals = 0;

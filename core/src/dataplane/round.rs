@@ -30,14 +30,17 @@ impl Dataplane {
     pub(super) fn begin_round(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) {
         for frontend in ctx.frontends.list() {
             let key = frontend.vip();
-            if ctx.warmup.is_open(key) {
+            if ctx.warmup.is_open(key)
+                && !(mutant!(AwayReleaseForgotten) && ctx.warmup.phase() == Phase::Release)
+            {
                 self.mark(ctx, key, cause);
             }
         }
-        if ctx.warmup.phase() != Phase::Over {
+        let early = mutant!(StrangersInWarmup) && ctx.warmup.phase() == Phase::Release;
+        if ctx.warmup.phase() != Phase::Over && !early {
             return;
         }
-        let may_sweep = !ctx.frontends.is_empty() || ctx.emptied;
+        let may_sweep = !ctx.frontends.is_empty() || ctx.emptied || mutant!(EmptyStartSweeps);
         let calls = self.round.as_ref().map_or(0, |round| round.calls);
         let began = self.round.as_ref().map_or(ctx.now, |round| round.began);
         self.round = Some(Round { cause, began, calls, sweeps: may_sweep, swept: false });
@@ -62,7 +65,9 @@ impl Dataplane {
         if let Some(round) = &mut self.round {
             round.swept = true;
         }
-        self.doom_strangers(ctx, out);
+        if !mutant!(StrangersStay) {
+            self.doom_strangers(ctx, out);
+        }
         self.pump_ready(ctx, out);
     }
 
@@ -70,7 +75,8 @@ impl Dataplane {
         if !self.dirty.is_empty() || !self.window.is_empty() {
             return;
         }
-        if ctx.warmup.phase() != Phase::HandsOff && matches!(self.reading, Reading::Idle) {
+        let synced = ctx.warmup.phase() != Phase::HandsOff && matches!(self.reading, Reading::Idle);
+        if synced && !mutant!(BackoffNotReset) {
             self.link.synced();
         }
         let done = self.round.as_ref().is_some_and(|round| !round.sweeps || round.swept);

@@ -51,7 +51,7 @@ impl Dataplane {
             return false;
         };
         let waits = stage != Stage::Urgent && vip.open > 0 && vip.stage.is_some_and(|open| open != stage);
-        if waits {
+        if waits && !mutant!(StagesNotAwaited) {
             return false;
         }
         if matches!(stage, Stage::Create | Stage::Raise) && self.conf_blocks(ctx) {
@@ -86,7 +86,8 @@ impl Dataplane {
                 Err(obstacle) => obstacle,
             }
         } else {
-            let Some(obstacle) = self.obstacle(ctx, key, &frontend.want) else { return true };
+            let obstacle = self.obstacle(ctx, key, &frontend.want);
+            let Some(obstacle) = obstacle.filter(|_| !mutant!(CreateBeforeRoom)) else { return true };
             obstacle
         };
         match obstacle {
@@ -128,7 +129,8 @@ impl Dataplane {
         if let Some(seen) = &vip.expected {
             reconcile::settle(&mut vip.debts, &frontend.want, seen, !vip.met);
             let leaves_zero = !seen.is_positive() && frontend.want.is_positive();
-            if leaves_zero && !vip.kept_while_empty && vip.acked.is_some() {
+            let kept = vip.kept_while_empty && !mutant!(KeptFlowsFlushed);
+            if leaves_zero && !kept && vip.acked.is_some() && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }
             if seen.is_positive() && frontend.want.is_positive() {
@@ -169,7 +171,7 @@ impl Dataplane {
             let took = ctx.now.since(began);
             tell(out, Event::SyncDone { frontend: Some(frontend.clone()), calls, took });
         }
-        if vip.trouble.take().is_some_and(|trouble| trouble.said) {
+        if vip.trouble.take_if(|_| !mutant!(OutOfSyncForEver)).is_some_and(|trouble| trouble.said) {
             tell(out, Event::BackInSync { frontend });
         }
     }
@@ -190,7 +192,7 @@ impl Dataplane {
                 return false;
             }
             if let Write::AddAs { server, .. } = &write
-                && let Some(vip) = self.loops(key, *server)
+                && let Some(vip) = self.loops(key, *server).filter(|_| !mutant!(LoopUnseen))
             {
                 let why = format!("server {server} is itself VIP {vip}: one packet would kill VPP");
                 self.stuck(ctx, key, why, None, out);

@@ -156,6 +156,7 @@ impl Vip {
                     }
                 }
             }
+            Write::AddVip { .. } if mutant!(NoFlushAfterCreate) => (),
             Write::AddVip { .. } => self.flush = Some(FlushVip::default()),
             Write::SetConf(_)
             | Write::DelVip { .. }
@@ -175,8 +176,10 @@ impl Vip {
 
     /// A write was acknowledged.
     pub(super) fn done(&mut self, call: CallId, write: &Write) {
-        Self::fold(&mut self.acked, write);
-        self.debts.retain(|_, debt| debt.carried != Some(call));
+        if !(mutant!(AckNotFolded) && matches!(write, Write::SetWeight { .. })) {
+            Self::fold(&mut self.acked, write);
+        }
+        self.debts.retain(|_, debt| debt.carried != Some(call) || mutant!(DoneFlushStillOwed));
         if self.flush.is_some_and(|flush| flush.carried == Some(call)) {
             self.flush = None;
         }
@@ -202,7 +205,7 @@ impl Vip {
     /// A write was not done after all: what it carried is owed still.
     pub(super) fn undone(&mut self, call: CallId) {
         for debt in self.debts.values_mut().filter(|debt| debt.carried == Some(call)) {
-            debt.carried = None;
+            debt.carried = debt.carried.filter(|_| mutant!(RefusedFlushForgotten));
         }
         if let Some(flush) = &mut self.flush
             && flush.carried == Some(call)
@@ -228,6 +231,9 @@ impl Vip {
         self.began = None;
         self.announced = false;
         self.flushes = 0;
+        if mutant!(DisconnectForgetsFlushes) {
+            self.debts.clear();
+        }
         for debt in self.debts.values_mut() {
             debt.carried = None;
         }
@@ -238,6 +244,7 @@ impl Vip {
             // A lost connection costs no attempt.
             trouble.broken = false;
             trouble.refused.clear();
+            trouble.attempts = trouble.attempts.saturating_add(u8::from(mutant!(DisconnectCostsAttempt)));
         }
     }
 

@@ -29,7 +29,9 @@ impl Engine {
         match command {
             Command::Pause { backend } | Command::Resume { backend } => {
                 let slot = self.backend_named(backend)?;
-                if self.slot(slot).is_some_and(|backend| backend.state() == State::Disabled) {
+                if self.slot(slot).is_some_and(|backend| backend.state() == State::Disabled)
+                    && !mutant!(PauseOfDisabledAccepted)
+                {
                     let why = format!("backend {backend} is disabled: enable it first");
                     return Err(Denial::NotNow(why));
                 }
@@ -80,11 +82,13 @@ impl Engine {
             | Command::SetWeight { .. }
             | Command::Sync { .. } => (),
         }
-        if backend.state() == before {
+        if backend.state() == before && !mutant!(RepeatIsNews) {
             return Ok(());
         }
         self.audit(command, out);
-        self.new_generation(slot, now, out);
+        if !(mutant!(ResumedNotProbed) && before == State::Paused) {
+            self.new_generation(slot, now, out);
+        }
         self.moved(slot, before, Mover::Operator, &format!("operator: {command}"), now, out);
         Ok(())
     }
@@ -150,14 +154,14 @@ impl Engine {
                 Some(at.ok_or_else(|| Denial::NotFound(format!("there is no frontend {name}")))?)
             }
         };
-        if self.warmup.phase() == Phase::HandsOff {
+        if self.warmup.phase() == Phase::HandsOff && !mutant!(SyncInHandsOff) {
             let left = self.warmup.delays().0.saturating_sub(now.since_start());
             let why = format!("hands off VPP during warm-up: {} left", GoDuration(left));
             return Err(Denial::NotNow(why));
         }
         if let Some(at) = vip {
             let entry = &self.frontends.list()[at];
-            if !self.warmup.is_open(entry.vip()) {
+            if !self.warmup.is_open(entry.vip()) && !mutant!(SyncThroughClosedGate) {
                 let why = format!("not released yet: waiting for {}", self.awaited(at).join(", "));
                 return Err(Denial::NotNow(why));
             }

@@ -85,7 +85,11 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
-        if config.frontends().is_empty() && !self.frontends.is_empty() && !forced {
+        if config.frontends().is_empty()
+            && !self.frontends.is_empty()
+            && !forced
+            && !mutant!(EmptiedFileAccepted)
+        {
             let err = "the new configuration has no frontend, which would delete every VIP: an emptied file is not a \
                        wish; force it through the API if it is one";
             tell(out, Event::ConfigRejected { kind: "semantic", err: err.into() });
@@ -95,6 +99,10 @@ impl Engine {
         self.emptied = config.frontends().is_empty() && (forced || self.emptied);
         let old_config = core::mem::replace(&mut self.config, config);
         tell(out, self.loaded(true));
+        if mutant!(DelaysNotLatched) {
+            let lb = self.config.lb();
+            self.warmup = crate::warmup::Warmup::new(lb.startup_min_delay, lb.startup_max_delay);
+        }
         self.compare_delays(&old_config, out);
         let (slot_of, newcomers) = self.pair_backends(now, out);
         self.replace_frontends(&slot_of, &newcomers, now, out);
@@ -139,7 +147,7 @@ impl Engine {
     fn drop_backends(&mut self, kept: &BTreeSet<u32>, now: Instant, out: &mut Vec<Action>) {
         for at in 0..self.slots.len() {
             let slot = u32::try_from(at).unwrap_or(u32::MAX);
-            if kept.contains(&slot) || self.slots[at].is_none() {
+            if kept.contains(&slot) || self.slots[at].is_none() || mutant!(DroppedBackendKept) {
                 continue;
             }
             self.new_generation(slot, now, out);
@@ -185,13 +193,23 @@ impl Engine {
         let target = |check: &Option<config::Check>| check.as_ref().map(|check| check.target.clone());
         let retargeted = target(&old_check) != target(&new.check);
         let retimed = timing(&old_check) != timing(&new.check);
-        if retimed {
+        if retimed && !mutant!(ThresholdsNotReloaded) {
             backend.health.retime(timing(&new.check).as_ref());
         }
-        if retargeted {
+        if retargeted && !mutant!(RetargetKeepsCounter) {
             backend.health.retarget(new.check.is_some());
         }
-        let switched = core::mem::replace(&mut backend.enabled, new.enabled) != new.enabled;
+        if retargeted && mutant!(RetargetForgetsVerdict) {
+            backend.health.restart(new.check.is_some());
+        }
+        if mutant!(ReloadForgetsVerdict) {
+            backend.health.restart(new.check.is_some());
+        }
+        if mutant!(ReloadResetsCounter) {
+            backend.health.retarget(new.check.is_some());
+        }
+        let switched = core::mem::replace(&mut backend.enabled, new.enabled) != new.enabled
+            || mutant!(OperatorChoiceLost);
         if switched && !new.enabled {
             backend.health.disable();
         } else if switched && backend.state() == State::Disabled {
@@ -202,7 +220,8 @@ impl Engine {
             backend.aim(seed);
         }
         let after = backend.state();
-        if retargeted || (before != after) {
+        let same_probing = !retargeted || mutant!(RetargetSameGeneration);
+        if !same_probing || (before != after) || mutant!(ReloadProbesAtOnce) {
             self.new_generation(slot, now, out);
         } else if retimed {
             self.plan_probe(slot, now);
@@ -232,6 +251,10 @@ impl Engine {
         let mut before = Vec::with_capacity(config.frontends().len());
         for wanted in config.frontends() {
             let mut frontend = Frontend::new(wanted, config.backends(), slot_of, table_length);
+            let of_name = |was: &Frontend| was.name == wanted.name && self.warmup.is_released(was.vip());
+            if mutant!(ReleasedByName) && old.values().any(of_name) {
+                self.warmup.release(frontend.vip());
+            }
             if let Some(was) = old.remove(&frontend.vip()) {
                 before.push(was.want.servers.clone());
                 self.inherit(&mut frontend, was, newcomers, now, out);
@@ -257,7 +280,8 @@ impl Engine {
             self.refresh(position, false, now, out);
         }
         self.with_dataplane(now, |dataplane, ctx| dataplane.reloaded(ctx));
-        if self.warmup.phase() == Phase::Release && !self.warmup.is_final() {
+        if self.warmup.phase() == Phase::Release && !self.warmup.is_final() && !mutant!(ReloadReleasesNobody)
+        {
             self.release_known(Trigger::Reload, now, out);
         }
     }
@@ -280,6 +304,13 @@ impl Engine {
                 && self.slot(*slot).is_some_and(|backend| backend.state() == State::Unknown)
         };
         frontend.presumed = was.presumed.iter().copied().filter(is_presumed).collect();
+        let old = |slot: u32| was.members.iter().find(move |old| old.slot == slot);
+        for member in frontend.members.iter_mut().filter(|_| mutant!(WeightsNotReloaded)) {
+            member.configured = old(member.slot).map_or(member.configured, |old| old.configured);
+        }
+        for member in frontend.members.iter_mut().filter(|_| mutant!(PoolOrderNotReloaded)) {
+            member.pool = old(member.slot).map_or(member.pool, |old| old.pool);
+        }
         inherit_weights(frontend, &was, out);
         self.hold_removed(frontend, was, newcomers, now);
     }
@@ -287,7 +318,7 @@ impl Engine {
     /// Make before break: while the reload leaves the frontend with backends that it made unknown, what it takes out
     /// keeps weight and flows.
     fn hold_removed(&self, frontend: &mut Frontend, was: Frontend, newcomers: &BTreeSet<u32>, now: Instant) {
-        if !self.warmup.is_open(frontend.vip()) {
+        if !self.warmup.is_open(frontend.vip()) || mutant!(BreakBeforeMake) {
             // What was wanted of VPP so far was never written: there is nothing to keep.
             return;
         }
@@ -329,7 +360,7 @@ impl Engine {
             return false;
         };
         self.holds.remove(&(until, at));
-        self.frontends.list_mut()[at as usize].hold = None;
+        self.frontends.list_mut()[at as usize].hold.take_if(|_| !mutant!(HoldNeverEnds));
         self.after_hold(at, now, out);
         true
     }
@@ -362,8 +393,12 @@ fn pair(slots: &[Option<Backend>], new: &[config::Backend]) -> Vec<Option<u32>> 
     let mut taken = BTreeSet::new();
     let by_name: BTreeMap<(&str, IpAddr), u32> =
         old.iter().map(|(slot, backend)| ((backend.name.as_str(), backend.address), *slot)).collect();
+    let of_name = |name: &str| by_name.iter().find(|((old, _), _)| *old == name).map(|(_, slot)| slot);
     for (backend, pair) in new.iter().zip(&mut pairs) {
-        if let Some(slot) = by_name.get(&(backend.name.as_str(), backend.address)) {
+        let same = by_name.get(&(backend.name.as_str(), backend.address));
+        let same =
+            same.or_else(|| if mutant!(NewAddressSameBackend) { of_name(&backend.name) } else { None });
+        if let Some(slot) = same {
             *pair = Some(*slot);
             taken.insert(*slot);
         }
@@ -390,7 +425,7 @@ fn pair_unique<K: Ord>(
     old_key: impl Fn(&Backend) -> K,
     new_key: impl Fn(&config::Backend) -> K,
 ) {
-    if pairs.iter().all(Option::is_some) {
+    if pairs.iter().all(Option::is_some) || mutant!(RenamedIsNew) {
         return;
     }
     let mut left: BTreeMap<K, (Vec<u32>, Vec<usize>)> = BTreeMap::new();
@@ -425,7 +460,9 @@ fn inherit_weights(frontend: &mut Frontend, was: &Frontend, out: &mut Vec<Action
             .iter_mut()
             .filter(|member| member.address == old.address && Some(usize::from(member.pool)) == position);
         match heirs.min_by_key(|member| member.slot != old.slot) {
-            Some(heir) if heir.configured == old.configured => heir.set = old.set,
+            Some(heir) if heir.configured == old.configured || mutant!(OperatorWeightOutlivesFile) => {
+                heir.set = old.set.filter(|_| !mutant!(OperatorWeightLost));
+            }
             Some(_) | None => tell_dropped(was, pool, old.address, out),
         }
     }

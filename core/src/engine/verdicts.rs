@@ -51,12 +51,12 @@ impl Mover {
 impl Engine {
     /// Starts the probe that is longest due.
     pub(super) fn advance_probes(&mut self, now: Instant, out: &mut Vec<Action>) -> bool {
-        let Some((_, slot)) = self.schedule.pop(now) else { return false };
+        let Some((due, slot)) = self.schedule.pop(now) else { return false };
         if let Some(backend) = self.slot_mut(slot) {
             backend.due = None;
-            backend.overdue = true;
+            backend.overdue = !(mutant!(OverdueForgotten) && backend.probe.is_some());
         }
-        self.start_overdue(slot, now, out);
+        self.start_overdue(slot, if mutant!(StallBurst) { due } else { now }, out);
         true
     }
 
@@ -64,7 +64,7 @@ impl Engine {
     fn start_overdue(&mut self, slot: u32, now: Instant, out: &mut Vec<Action>) {
         let number = self.next_probe;
         let Some(backend) = self.slot_mut(slot) else { return };
-        if !backend.overdue || backend.probe.is_some() {
+        if !backend.overdue || backend.probe.is_some() && !mutant!(ProbeTwice) {
             return;
         }
         backend.overdue = false;
@@ -79,7 +79,7 @@ impl Engine {
         }));
         backend.probe = Some(InFlight { number, stale: false });
         backend.started = Some(now);
-        backend.probes += 1;
+        backend.probes = if mutant!(JitterOfOthers) { number } else { backend.probes + 1 };
         self.next_probe += 1;
         self.plan_probe(slot, now);
     }
@@ -88,6 +88,7 @@ impl Engine {
     pub(super) fn plan_probe(&mut self, slot: u32, now: Instant) {
         let Some(backend) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let due = backend.next_due(now).map(|at| at.max(now));
+        let due = due.filter(|_| !(mutant!(DeadNotProbed) && backend.state() == State::Down));
         if backend.overdue && due.is_some() {
             return;
         }
@@ -108,7 +109,7 @@ impl Engine {
             return;
         };
         backend.probe = None;
-        if under_way.stale {
+        if under_way.stale && !mutant!(StaleResultCounts) {
             backend.stale_results += 1;
         } else {
             self.on_outcome(probe.slot, outcome, now, out);
@@ -122,13 +123,15 @@ impl Engine {
         let pass = match outcome {
             Outcome::Pass => true,
             Outcome::Fail(_) => false,
+            Outcome::Inconclusive(_) if mutant!(InconclusiveFails) => false,
             Outcome::Inconclusive(fault) => {
+                backend.conclusive |= mutant!(InconclusiveIsConclusive);
                 let name = backend.name.clone();
                 self.complain(name, fault, now, out);
                 return;
             }
         };
-        backend.conclusive = true;
+        backend.conclusive |= pass || !mutant!(FailuresAreBlind);
         let (before, cadence) = (backend.state(), backend.health.cadence());
         backend.health.record(pass);
         let after = backend.state();
@@ -136,7 +139,9 @@ impl Engine {
             let cause = outcome.to_string();
             self.moved(slot, before, Mover::Probe, &cause, now, out);
         }
-        if self.slot(slot).is_some_and(|backend| backend.health.cadence() != cadence) {
+        if self.slot(slot).is_some_and(|backend| backend.health.cadence() != cadence)
+            && !mutant!(CadenceWaits)
+        {
             self.plan_probe(slot, now);
         }
     }
@@ -149,7 +154,7 @@ impl Engine {
         }
         let complaint = self.inconclusive.entry(cause.clone()).or_insert(Complaint { said: None, count: 0 });
         complaint.count += 1;
-        if complaint.said.is_some_and(|said| now < said + COMPLAINT_INTERVAL) {
+        if complaint.said.is_some_and(|said| now < said + COMPLAINT_INTERVAL) && !mutant!(ComplaintsRepeat) {
             return;
         }
         complaint.said = Some(now);
@@ -209,15 +214,20 @@ impl Engine {
         let frontend = &mut self.frontends.list_mut()[at as usize];
         frontend.unknown = frontend.unknown.saturating_add_signed(delta);
         if delta < 0 {
-            frontend.presumed.remove(&slot);
-            if let Some(hold) = &mut frontend.hold {
+            if !mutant!(PresumptionOutlivesVerdict) {
+                frontend.presumed.remove(&slot);
+            }
+            if let Some(hold) = frontend.hold.as_mut().filter(|_| !mutant!(HoldOutlivesVerdicts)) {
                 hold.awaited.remove(&slot);
             }
         }
         let (vip, unknown) = (frontend.vip(), frontend.unknown);
         self.end_hold_if_known(at);
         self.recompute(at, mover == Mover::Operator, now, out);
-        if unknown == 0 && mover != Mover::Reload {
+        if unknown <= u32::from(mutant!(GateOpensEarly))
+            && mover != Mover::Reload
+            && !(mutant!(ReleaseMissed) && mover == Mover::Probe)
+        {
             self.release(vip, mover.trigger(), now, out);
         }
     }
@@ -229,7 +239,8 @@ impl Engine {
         }
         let frontend = &self.frontends.list()[at as usize];
         let vip = frontend.vip();
-        if self.warmup.is_open(vip) {
+        let closes_again = frontend.unknown > 0 && self.warmup.phase() == Phase::Release;
+        if self.warmup.is_open(vip) && !(mutant!(GateClosesAgain) && closes_again) {
             self.with_dataplane(now, |dataplane, ctx| dataplane.mark(ctx, vip, Cause::Transition));
         } else {
             let reason = match self.warmup.phase() {
@@ -290,7 +301,7 @@ impl Engine {
     /// due after every call of this. Returns the frontends concerned, which the caller computes anew.
     pub(super) fn presume_held(&mut self, out: &mut Vec<Action>) -> BTreeSet<u32> {
         let mut touched = BTreeSet::new();
-        if !self.presume || !self.dataplane.has_picture() {
+        if !self.presume || !self.dataplane.has_picture() || mutant!(NobodyPresumed) {
             return touched;
         }
         for slot in self.blind.clone() {
@@ -300,7 +311,7 @@ impl Engine {
             let mut names = Vec::new();
             for at in frontends {
                 let frontend = &mut self.frontends.list_mut()[at as usize];
-                if !self.dataplane.holds(frontend.want.vip, address) {
+                if !self.dataplane.holds(frontend.want.vip, address) && !mutant!(PresumedUnheld) {
                     touched.extend(frontend.presumed.remove(&slot).then_some(at));
                 } else if frontend.presumed.insert(slot) {
                     names.push(frontend.name.clone());
@@ -352,7 +363,7 @@ impl Engine {
             self.schedule.set(slot, old, due);
         } else {
             let old = backend.due.take();
-            self.schedule.set(slot, old, None);
+            self.schedule.set(slot, old.filter(|_| !mutant!(TimerNotCancelled)), None);
         }
     }
 }

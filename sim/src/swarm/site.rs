@@ -67,6 +67,8 @@ impl Site {
             sync_interval: secs(*choices.of(&[1, 2, 5, 5, 10], "sync-interval")),
             // A sticky table is allocated by the first packet; small ones are quick.
             sticky_buckets_per_core: 1_024,
+            // So are short tables, and whoever wants the automatic length finds it once in a while.
+            new_flows_table_length: (!choices.one_in(16, "automatic table length")).then_some(256),
             strangers: if choices.one_in(4, "strangers") { Strangers::Keep } else { Strangers::Delete },
             ..DraftLb::default()
         };

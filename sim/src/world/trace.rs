@@ -4,9 +4,49 @@ use core::hash::Hasher;
 use core::time::Duration;
 
 use maglev_core::{Action, Engine, Input, digest};
-use twox_hash::xxhash3_128;
 
-/// 128 bits over the whole run. Xxh3 is portable: a run has the same hash on every machine.
+/// The prime of FNV-1a for 128 bits.
+const PRIME: u128 = (1 << 88) + 0x13b;
+
+/// FNV-1a over words of 64 bits, with a rotation since a product carries upwards only. Portable, and one multiplication
+/// a word: a run is hashed while it is played, a hundred words a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain(u128);
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+}
+
+impl Chain {
+    /// All so far.
+    pub const fn value(self) -> u128 {
+        self.0
+    }
+}
+
+impl Hasher for Chain {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ u128::from(word)).wrapping_mul(PRIME).rotate_left(61);
+    }
+
+    fn finish(&self) -> u64 {
+        u64::try_from(self.0 >> 64).unwrap_or(0)
+    }
+}
+
+/// The chain so far.
 #[derive(Clone)]
 pub(super) struct Trace {
     chain: Option<Chain>,
@@ -14,24 +54,9 @@ pub(super) struct Trace {
     steps: Option<Vec<u128>>,
 }
 
-#[derive(Clone)]
-struct Chain(xxhash3_128::Hasher);
-
-impl Hasher for Chain {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        // Only the whole of it is ever asked for.
-        0
-    }
-}
-
 impl Trace {
     pub(super) fn new(is_on: bool, keeps_steps: bool) -> Self {
-        let chain = is_on.then(|| Chain(xxhash3_128::Hasher::new()));
-        Self { chain, steps: keeps_steps.then(Vec::new) }
+        Self { chain: is_on.then(Chain::default), steps: keeps_steps.then(Vec::new) }
     }
 
     pub(super) fn step(&mut self, engine: &Engine, input: &Input, actions: &[Action], elapsed: Duration) {
@@ -42,11 +67,33 @@ impl Trace {
         digest::plain(&engine.wakeup(), chain);
         engine.digest(chain);
         if let Some(steps) = &mut self.steps {
-            steps.push(chain.0.finish_128());
+            steps.push(chain.0);
         }
     }
 
     pub(super) fn finish(self) -> (u128, Vec<u128>) {
-        (self.chain.map_or(0, |chain| chain.0.finish_128()), self.steps.unwrap_or_default())
+        (self.chain.map_or(0, Chain::value), self.steps.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(words: &[u64]) -> u128 {
+        let mut chain = Chain::default();
+        words.iter().for_each(|word| chain.write_u64(*word));
+        chain.value()
+    }
+
+    #[test]
+    fn every_bit_of_every_word_reaches_both_halves() {
+        let base = chain(&[7, 0, 0, 0]);
+        for bit in 0..64 {
+            let other = chain(&[7 ^ (1 << bit), 0, 0, 0]) ^ base;
+            assert!(other as u64 != 0 && (other >> 64) as u64 != 0, "bit {bit}: {other:032x}");
+        }
+        assert_ne!(chain(&[1, 2]), chain(&[2, 1]));
+        assert_ne!(chain(&[0]), chain(&[0, 0]));
     }
 }

@@ -1,0 +1,108 @@
+//! The mass of seeds, in every plain `cargo test`: lane A, the exhaustive lane and the mutants, with their tables.
+//!
+//! `SEEDS=1000000 FROM=0 cargo test -p maglev-sim --test mass -- seeds` plays more of one part.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use maglev_sim::hunt::{Failure, Hunt, Sums, hunt, reduce};
+use maglev_sim::oracle::Oracle;
+use maglev_sim::swarm;
+
+/// Seeds of a plain `cargo test`.
+const SEEDS: u64 = 100_000;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let parts: [(&str, fn() -> Vec<String>); 1] = [("seeds", seeds)];
+    let mut wrong = Vec::new();
+    for (name, part) in parts {
+        if asked.is_empty() || asked.iter().any(|wanted| name.contains(wanted.as_str())) {
+            wrong.extend(part().into_iter().map(|what| format!("{name}: {what}")));
+        }
+    }
+    for what in &wrong {
+        eprintln!("{what}");
+    }
+    let failed = usize::from(!wrong.is_empty());
+    println!(
+        "\ntest result: {}. {} passed; {failed} failed; 0 ignored",
+        if failed == 0 { "ok" } else { "FAILED" },
+        parts.len() - failed
+    );
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// Lane A: every seed twice, every oracle evaluated, every cell hit.
+fn seeds() -> Vec<String> {
+    let (from, seeds) = (number("FROM", 0), number("SEEDS", SEEDS));
+    let began = Instant::now();
+    let sums = hunt(Hunt { from, seeds, jobs: jobs(), twice: true, stop_at_failure: false }, &|_| true);
+    let took = began.elapsed();
+    println!("lane A: {sums}each seed twice, in {:.1} s on {} threads", took.as_secs_f64(), jobs());
+    println!(
+        "\nsteps per seed:\n{}\nevents per seed:\n{}\n{}",
+        sums.steps_each, sums.events_each, sums.coverage
+    );
+    for oracle in Oracle::ALL {
+        println!("{:26} {:>12}", oracle.id(), sums.counts.of(*oracle));
+    }
+    let mut wrong = Vec::new();
+    if let Some(first) = sums.failures.first() {
+        wrong.push(story(&sums, first));
+    }
+    if seeds >= SEEDS {
+        wrong.extend(gaps(&sums));
+    }
+    wrong
+}
+
+/// Oracles that were never evaluated.
+fn gaps(sums: &Sums) -> Vec<String> {
+    let unjudged =
+        Oracle::ALL.iter().filter(|oracle| sums.counts.of(**oracle) == 0 && **oracle != Oracle::Told);
+    unjudged.map(|oracle| format!("{} was never evaluated", oracle.id())).collect()
+}
+
+/// The first failure, from red to a file on screen.
+fn story(sums: &Sums, first: &Failure) -> String {
+    let others: Vec<String> = sums.failures.iter().take(20).map(ToString::to_string).collect();
+    let mut text =
+        format!("{} of {} seeds failed:\n{}\n", sums.failures.len(), sums.seeds, others.join("\n"));
+    match reduce(&swarm::plot(first.seed)) {
+        None => text.push_str("the first does not fail when it is played alone\n"),
+        Some(shrunk) => {
+            let path = save(first, &shrunk.file);
+            text.push_str(&format!(
+                "\nseed {}: {}\n{} made small with {} runs:\n\n{}\n{}\nagain: cargo run -p maglev-sim -- play {}\n",
+                first.seed,
+                shrunk.breach,
+                path.display(),
+                shrunk.played,
+                shrunk.file,
+                shrunk.timeline,
+                path.display(),
+            ));
+        }
+    }
+    text
+}
+
+fn save(failure: &Failure, file: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("found");
+    let name = failure.breach.oracle.id().replace('/', "-");
+    let path = folder.join(format!("{name}-{}.yaml", failure.seed));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&path, file))
+        .expect("target/tmp can be written");
+    path
+}
