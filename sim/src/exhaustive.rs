@@ -32,7 +32,9 @@ pub enum Lane {
     Health,
     /// Restarts of maglevd.
     Warmup,
-    /// VPP and the way to it.
+    /// The way to VPP.
+    Link,
+    /// Deaths of VPP.
     Vpp,
     /// Operators.
     Operator,
@@ -42,7 +44,7 @@ pub enum Lane {
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Health, Self::Warmup, Self::Vpp, Self::Operator, Self::Reload];
+    pub const ALL: [Self; 6] = [Self::Health, Self::Warmup, Self::Link, Self::Vpp, Self::Operator, Self::Reload];
 }
 
 /// What a search found.
@@ -287,6 +289,11 @@ impl Search {
     fn judge_circle(&mut self, state: u32) {
         if self.found.breaches.len() >= FINDINGS_MAX {
             return;
+        }
+        if std::env::var_os("CIRCLE").is_some() {
+            let mut at = state;
+            for _ in 0..60 { eprint!("{at} "); at = self.states[at as usize].next; }
+            eprintln!("{}", self.plot(state, Move::Wait, String::new()).file());
         }
         let mut plot = self.plot(state, Move::Wait, format!("Breaks {}", Oracle::Converges.id()));
         let from = plot.scenario.until;

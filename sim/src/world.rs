@@ -38,6 +38,7 @@ use crate::vpp::Options;
 use crate::watch::{Step, Watch, Watcher as _};
 
 pub use self::coverage::{Cell, Coverage};
+pub(crate) use self::trace::Chain;
 
 /// The configurations of a scenario by name, checked.
 pub type Configs = BTreeMap<String, Arc<Config>>;

@@ -50,6 +50,7 @@ impl Lane {
         match self {
             Self::Health => 2,
             Self::Warmup => 2,
+            Self::Link => 2,
             Self::Vpp => 2,
             Self::Operator => 2,
             Self::Reload => 2,
@@ -78,9 +79,8 @@ impl Lane {
     pub(super) fn menu(self) -> Vec<Item> {
         let mut menu = match self {
             Self::Health => vec![
-                paid(backend("b2", Behaviour::Refuse), |s| behaves(s, B2, &Behaviour::Up)),
+                paid(backend("b2", Behaviour::Silent), |s| behaves(s, B2, &Behaviour::Up)),
                 paid(backend("b2", Behaviour::Up), |s| !behaves(s, B2, &Behaviour::Up)),
-                paid(backend("b1", Behaviour::Silent), |s| !behaves(s, B1, &Behaviour::Silent)),
                 paid(backend("b1", Behaviour::LocalFault("EMFILE")), |s| {
                     !behaves(s, B1, &Behaviour::LocalFault("EMFILE"))
                 }),
@@ -91,10 +91,12 @@ impl Lane {
                 free(Happening::Vpp(VppChange::Up), |s| !is_serving(s)),
             ],
             Self::Vpp => vec![
-                paid(Happening::Vpp(VppChange::DropLink), |s| s.world.link.connection().is_some()),
-                paid(Happening::Vpp(VppChange::Restart), is_serving),
-                paid(Happening::Vpp(VppChange::Absent), is_serving),
+                paid(Happening::Vpp(VppChange::Restart), may_die),
+                paid(Happening::Vpp(VppChange::Absent), may_die),
                 free(Happening::Vpp(VppChange::Up), |s| !is_serving(s)),
+            ],
+            Self::Link => vec![
+                paid(Happening::Vpp(VppChange::DropLink), |s| s.world.link.connection().is_some()),
                 paid(fault(FaultKind::LoseReply), is_unarmed),
                 paid(fault(FaultKind::Refuse(-1)), is_unarmed),
             ],
@@ -164,6 +166,11 @@ fn behaves(straight: &Straight, address: IpAddr, behaviour: &Behaviour) -> bool 
 
 const fn is_serving(straight: &Straight) -> bool {
     straight.world.link.is_serving()
+}
+
+/// What VPP died of is remembered for ever, so it may die twice.
+const fn may_die(straight: &Straight) -> bool {
+    is_serving(straight) && straight.world.link.processes() <= 2
 }
 
 const fn is_unarmed(straight: &Straight) -> bool {

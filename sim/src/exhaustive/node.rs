@@ -6,10 +6,11 @@ use maglev_core::Instant;
 use maglev_core::digest::Abstract;
 
 use super::lanes::Item;
-use super::sketch::{Sketch, Wide};
+use super::sketch::Sketch;
 use crate::choices::Choices;
 use crate::script::{Event, Happening};
 use crate::straight::Straight;
+use crate::world::Chain;
 
 /// More turns than this at one instant means that the engine and the world chase each other.
 const TURNS_AT_ONE_INSTANT: u32 = 1_000;
@@ -125,7 +126,7 @@ impl Node {
     /// What it has in common with every node that goes on alike.
     pub(super) fn digest(&self, unit: Duration) -> u128 {
         let world = &self.straight.world;
-        let mut hasher = Wide::new();
+        let mut hasher = Chain::default();
         let elapsed = Instant::from_start(world.now().since(world.started()));
         let mut digest = Abstract::new(elapsed, &mut hasher);
         if let Some(engine) = &self.straight.engine {
@@ -135,7 +136,7 @@ impl Node {
             sketch.value(&self.spent);
         }
         digest.finish();
-        hasher.all_bits()
+        hasher.value()
     }
 }
 

@@ -6,7 +6,6 @@ use core::time::Duration;
 use maglev_core::digest::Abstract;
 use maglev_core::{Engine, Instant};
 use serde::Serialize;
-use twox_hash::xxhash3_128;
 
 /// An abstract digest of the engine, continued with the world around it: ids are told apart as the engine does, and
 /// all instants are put in order together, on the engine's clock.
@@ -49,32 +48,5 @@ impl<'d, 'h, H: Hasher> Sketch<'d, 'h, H> {
     fn distance(&mut self, at: Instant) {
         let units = at.since(self.digest.now()).as_nanos() / self.unit.as_nanos();
         self.digest.feed(&u64::try_from(units).unwrap_or(u64::MAX));
-    }
-}
-
-/// 128 bits: among a million states two collide once in 10^27 searches.
-pub(super) struct Wide(xxhash3_128::Hasher);
-
-impl Wide {
-    pub(super) fn new() -> Self {
-        Self(xxhash3_128::Hasher::new())
-    }
-
-    pub(super) fn all_bits(&self) -> u128 {
-        self.0.finish_128()
-    }
-}
-
-impl Hasher for Wide {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0.write(&word.to_le_bytes());
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.finish_128() as u64
     }
 }

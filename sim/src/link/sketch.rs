@@ -18,6 +18,7 @@ impl Link {
                 plugin.sketch(sketch);
             }
         }
+        sketch.value(&self.processes);
         sketch.value(&self.is_reachable);
         match self.connection {
             Connection::None => sketch.value(&0u8),
@@ -41,6 +42,11 @@ impl Link {
         for fault in &self.armed {
             sketch.value(&fault.to_string());
         }
+    }
+
+    /// Processes of VPP so far.
+    pub(crate) const fn processes(&self) -> u32 {
+        self.processes
     }
 
     /// Whether a fault is armed and has not struck.
