@@ -102,7 +102,8 @@ impl Backends {
 
     /// What is to come, for a search that merges states.
     pub(crate) fn sketch<H: Hasher>(&self, sketch: &mut Sketch<'_, '_, H>) {
-        let odd: Vec<_> = self.behaviours.iter().filter(|(_, behaviour)| **behaviour != Behaviour::Up).collect();
+        let odd: Vec<_> =
+            self.behaviours.iter().filter(|(_, behaviour)| **behaviour != Behaviour::Up).collect();
         sketch.value(&odd.len());
         for (address, behaviour) in odd {
             sketch.value(address);

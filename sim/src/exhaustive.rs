@@ -1,4 +1,26 @@
-//! Every order of things in a small world: one frontend, two backends, the real engine.
+//! Every order of things in a small world: one frontend, two backends, and the real engine between a real model of VPP
+//! and everyone who watches.
+//!
+//! Breadth first. A node is a clone of all of it, and from each node one goes every way on: time passes until something
+//! is due (a deadline of the engine, the end of a probe, a call that VPP executes, a reply that arrives), or one item of
+//! the lane's menu happens 1 ns before that, at it, or 1 ns after. Every oracle of [`watch`](crate::watch) judges every
+//! way, and a search adds two: from a rest, time alone brings no write; and every state that is left alone comes to rest.
+//! Latencies are fixed ([`STILL`]), so a path is a scenario file that can be played.
+//!
+//! It ends when nothing new is found. What "new" means makes that possible, and bounds what it proves:
+//!
+//! * Nodes are one state if [`Abstract`](maglev_core::digest::Abstract) digests of engine, backends, link, VPP and of the
+//!   distances of all deadlines in whole halves of a second are equal. The first of them is gone on from, so exact distances
+//!   are sampled, not enumerated. Half a second is less than any period here; with a whole one the searches missed
+//!   deadlines, because a circle of probes looked like standing still.
+//! * What only the watchers remember, and traffic, are left out of the digest: an oracle judges the history of that first
+//!   node. Without traffic no flow is sticky.
+//! * Two items of the menu may happen between one rest of the world and the next; what mends VPP is free. In the
+//!   lane of VPP's deaths it is one, and VPP dies twice at most, since the engine remembers for ever what it died of.
+//! * VPP's garbage collection, a minute after a removal, comes only where a path happens to be that long.
+//!
+//! [`Lane::pinned`] has the number of states of each lane: whoever changes the engine sees here that it does more, or
+//! less, than before.
 
 mod lanes;
 mod node;
@@ -7,6 +29,7 @@ mod sketch;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,26 +48,27 @@ use crate::world::Settings;
 
 pub(crate) use self::sketch::Sketch;
 
-/// A search of its own.
+/// A search of its own: what may happen, besides that b1 dies and revives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Backends.
+    /// b2 falls silent and revives, and the host's own faults hit the probes of b1.
     Health,
-    /// Restarts of maglevd.
+    /// maglevd is restarted; VPP is out of reach and back.
     Warmup,
-    /// The way to VPP.
+    /// The link drops, the reply to the next write is lost, the next write is refused.
     Link,
-    /// Deaths of VPP.
+    /// VPP is restarted, or dies and is started later.
     Vpp,
-    /// Operators.
+    /// b1 is paused, resumed, disabled and enabled, gets weight 0 and 100; everything is synced.
     Operator,
-    /// Reloads.
+    /// Reloads: the pools in the other order, another weight, without b2, and back.
     Reload,
 }
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Health, Self::Warmup, Self::Link, Self::Vpp, Self::Operator, Self::Reload];
+    pub const ALL: [Self; 6] =
+        [Self::Health, Self::Warmup, Self::Link, Self::Vpp, Self::Operator, Self::Reload];
 }
 
 /// What a search found.
@@ -77,7 +101,7 @@ const FINDINGS_MAX: usize = 8;
 
 /// Visits everything that can be reached in `lane`, or the first `limit` states of it.
 pub fn search(lane: Lane, limit: usize) -> Found {
-    Search::new(lane).run(limit)
+    Search::new(lane, false).run(limit)
 }
 
 struct Search {
@@ -103,10 +127,10 @@ struct State {
 const NOWHERE: u32 = u32::MAX;
 
 impl Search {
-    fn new(lane: Lane) -> Self {
+    fn new(lane: Lane, trace: bool) -> Self {
         let plot = Plot { scenario: scenario(), drafts: lane.drafts() };
         let configs = plot.configs().expect("the configurations of a lane pass");
-        let settings = Settings { timeline: false, oracles: true, trace: false, chain: false };
+        let settings = Settings { trace, ..Settings::MASS };
         let straight = Straight::new(&plot.scenario, configs, settings).expect("a lane has a configuration");
         Self {
             lane,
@@ -131,7 +155,7 @@ impl Search {
 
     fn run(mut self, limit: usize) -> Found {
         let root = self.root.clone();
-        self.enter(&root, NOWHERE, Move::Wait);
+        self.enter(&root, root.digest(), NOWHERE, Move::Wait);
         let mut level = vec![(0, root)];
         while !level.is_empty() && self.states.len() < limit {
             let mut below = Vec::new();
@@ -139,9 +163,6 @@ impl Search {
                 self.expand(from, &node, &mut below);
             }
             level = below;
-            if std::env::var_os("VERBOSE").is_some() {
-                eprint!("{} ", level.len());
-            }
         }
         self.found.is_fixpoint = level.is_empty();
         if self.found.is_fixpoint {
@@ -180,10 +201,11 @@ impl Search {
             return;
         }
         self.judge(from, node, way, &mut after);
-        let to = match self.known.get(&after.digest(self.lane.unit())) {
+        let digest = after.digest();
+        let to = match self.known.get(&digest) {
             Some(known) => *known,
             None => {
-                let to = self.enter(&after, from, way);
+                let to = self.enter(&after, digest, from, way);
                 below.push((to, after));
                 to
             }
@@ -193,9 +215,10 @@ impl Search {
         }
     }
 
-    fn enter(&mut self, node: &Node, parent: u32, way: Move) -> u32 {
-        let id = u32::try_from(self.states.len()).expect("a search never reaches four thousand million states");
-        self.known.insert(node.digest(self.lane.unit()), id);
+    fn enter(&mut self, node: &Node, digest: u128, parent: u32, way: Move) -> u32 {
+        let id =
+            u32::try_from(self.states.len()).expect("a search never reaches four thousand million states");
+        self.known.insert(digest, id);
         let depth = self.states.get(parent as usize).map_or(0, |parent| parent.depth + 1);
         let is_excused = node.is_excused();
         self.states.push(State { parent, way, depth, next: NOWHERE, is_excused });
@@ -252,50 +275,48 @@ impl Search {
 
     /// Left alone, every state comes to rest. Where time alone leads in a circle, a run of that scenario decides.
     fn judge_rest(&mut self) {
-        // 0: not seen; otherwise the walk that came by first.
-        let mut seen = vec![0u32; self.states.len()];
-        let mut rests = vec![false; self.states.len()];
+        let mut ledger = Ledger::default();
+        // None: not known yet.
+        let mut rests: Vec<Option<bool>> =
+            self.states.iter().map(|state| state.is_excused.then_some(true)).collect();
+        let mut circles = 0;
         for start in 0..self.states.len() {
-            let walk = start as u32 + 1;
             let mut path = Vec::new();
             let mut at = start;
-            let is_good = loop {
-                let state = &self.states[at];
-                if state.is_excused || rests[at] {
-                    break true;
+            let comes_to_rest = loop {
+                if let Some(known) = rests[at] {
+                    break known;
                 }
-                if seen[at] != 0 {
-                    break seen[at] != walk && rests[at];
-                }
-                seen[at] = walk;
+                // Whoever is met again on the way is in a circle.
+                rests[at] = Some(false);
                 path.push(at);
-                match self.states.get(state.next as usize) {
-                    Some(_) => at = state.next as usize,
-                    None => break true,
+                let next = self.states[at].next as usize;
+                if next >= self.states.len() {
+                    break true; // It panicked, which was said.
                 }
+                at = next;
             };
-            if is_good {
-                path.into_iter().for_each(|at| rests[at] = true);
-            } else if seen[at] == walk && !path.is_empty() {
-                self.judge_circle(start as u32);
+            if comes_to_rest {
+                for at in path {
+                    rests[at] = Some(true);
+                    ledger.judge(Oracle::Converges, Instant::START, true, String::new);
+                }
+            } else if !path.is_empty() {
                 self.found.unresolved += path.len();
-            } else {
-                self.found.unresolved += path.len();
+                if circles < FINDINGS_MAX && path.contains(&at) {
+                    circles += 1;
+                    self.judge_circle(at);
+                }
             }
         }
+        self.found.counts.add(&ledger.close().0);
     }
 
     /// Plays the way to a state, and what comes after it, to its end.
-    fn judge_circle(&mut self, state: u32) {
-        if self.found.breaches.len() >= FINDINGS_MAX {
-            return;
-        }
-        if std::env::var_os("CIRCLE").is_some() {
-            let mut at = state;
-            for _ in 0..60 { eprint!("{at} "); at = self.states[at as usize].next; }
-            eprintln!("{}", self.plot(state, Move::Wait, String::new()).file());
-        }
-        let mut plot = self.plot(state, Move::Wait, format!("Breaks {}", Oracle::Converges.id()));
+    fn judge_circle(&mut self, state: usize) {
+        let State { parent, way, .. } = self.states[state];
+        let about = format!("Breaks {}: {}", Oracle::Converges.id(), Oracle::Converges.rule());
+        let mut plot = self.plot(parent, way, about);
         let from = plot.scenario.until;
         plot.scenario.conclusion = Some(Conclusion { from, restart: false });
         let configs = plot.configs().expect("the configurations of a lane pass");
@@ -304,6 +325,51 @@ impl Search {
         {
             self.found.breaches.push((plot, breach.clone()));
         }
+    }
+}
+
+impl Found {
+    /// What is not as it should be, in words; nothing if all is well.
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let lane = self.lane;
+        let known = lane.known_breach();
+        for (plot, breach) in self.breaches.iter().filter(|(_, breach)| Some(breach.oracle) != known) {
+            wrong.push(format!("{lane:?}: {breach}\n{}", plot.file()));
+        }
+        for (plot, said) in &self.panics {
+            wrong.push(format!("{lane:?}: panic: {said}\n{}", plot.file()));
+        }
+        let is_seen = self.breaches.iter().any(|(_, breach)| Some(breach.oracle) == known);
+        if let (Some(oracle), false) = (known, is_seen) {
+            wrong.push(format!(
+                "{lane:?} breaks {} no more: Lane::known_breach can be corrected",
+                oracle.id()
+            ));
+        }
+        if !self.is_fixpoint {
+            wrong.push(format!("{lane:?}: {} states, and there are more", self.states));
+        } else if (self.states, self.edges) != lane.pinned() {
+            let (states, edges) = lane.pinned();
+            wrong.push(format!(
+                "{lane:?}: {} states and {} ways, not {states} and {edges}: if the engine was meant to do more or less, \
+                 correct Lane::pinned",
+                self.states, self.edges
+            ));
+        }
+        // Merging alone makes a circle only where distances are lost: that would be another hole in the search.
+        if self.unresolved > 0 && known != Some(Oracle::Converges) {
+            wrong.push(format!("{lane:?}: {} states do not come to rest", self.unresolved));
+        }
+        wrong
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lane, states, edges, depth, .. } = self;
+        let is_all = if self.is_fixpoint { "all" } else { "not all" };
+        write!(f, "{:<9}{states:>8} states,{edges:>9} ways, depth {depth:>4}, {is_all}", format!("{lane:?}"))
     }
 }
 

@@ -36,7 +36,11 @@ pub(crate) struct Straight {
 }
 
 impl Straight {
-    pub(crate) fn new(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Self, ScriptError> {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        configs: Configs,
+        settings: Settings,
+    ) -> Result<Self, ScriptError> {
         let world = World::new(scenario, configs, settings)?;
         let config = world.config().clone();
         let mut straight = Self {

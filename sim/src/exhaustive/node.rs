@@ -76,7 +76,9 @@ impl Node {
             Move::Wait | Move::Happens(_, Place::At) => Some(due),
             Move::Happens(_, Place::After) => Some(due + ONE_NANO),
             // Otherwise it would be right after the last one, which is another way to the same.
-            Move::Happens(_, Place::Before) => Some(due - ONE_NANO).filter(|at| *at > self.straight.world.now()),
+            Move::Happens(_, Place::Before) => {
+                Some(due - ONE_NANO).filter(|at| *at > self.straight.world.now())
+            }
         }
     }
 
@@ -124,13 +126,13 @@ impl Node {
     }
 
     /// What it has in common with every node that goes on alike.
-    pub(super) fn digest(&self, unit: Duration) -> u128 {
+    pub(super) fn digest(&self) -> u128 {
         let world = &self.straight.world;
         let mut hasher = Chain::default();
         let elapsed = Instant::from_start(world.now().since(world.started()));
         let mut digest = Abstract::new(elapsed, &mut hasher);
         if let Some(engine) = &self.straight.engine {
-            let mut sketch = Sketch::begin(engine, &mut digest, world.started(), unit);
+            let mut sketch = Sketch::begin(engine, &mut digest, world.started());
             world.backends.sketch(&mut sketch);
             world.link.sketch(&mut sketch);
             sketch.value(&self.spent);

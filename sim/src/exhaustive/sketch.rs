@@ -7,25 +7,22 @@ use maglev_core::digest::Abstract;
 use maglev_core::{Engine, Instant};
 use serde::Serialize;
 
+/// Distances are told apart in this: less than any period of a lane.
+const UNIT: Duration = Duration::from_millis(500);
+
 /// An abstract digest of the engine, continued with the world around it: ids are told apart as the engine does, and
 /// all instants are put in order together, on the engine's clock.
 pub(crate) struct Sketch<'d, 'h, H> {
     digest: &'d mut Abstract<'h, H>,
     /// The world's time at which the process began.
     started: Instant,
-    unit: Duration,
 }
 
 impl<'d, 'h, H: Hasher> Sketch<'d, 'h, H> {
     /// Digests the engine, and then is ready for the rest.
-    pub(super) fn begin(
-        engine: &Engine,
-        digest: &'d mut Abstract<'h, H>,
-        started: Instant,
-        unit: Duration,
-    ) -> Self {
+    pub(super) fn begin(engine: &Engine, digest: &'d mut Abstract<'h, H>, started: Instant) -> Self {
         engine.feed_abstract(digest);
-        let mut sketch = Self { digest, started, unit };
+        let mut sketch = Self { digest, started };
         for (at, _) in engine.deadlines() {
             sketch.distance(at);
         }
@@ -44,9 +41,9 @@ impl<'d, 'h, H: Hasher> Sketch<'d, 'h, H> {
         self.distance(at);
     }
 
-    /// How far away it is, in whole units: without that, a short cycle would hide what a long deadline brings.
+    /// How far away it is: without that, a short circle would hide what a long deadline brings.
     fn distance(&mut self, at: Instant) {
-        let units = at.since(self.digest.now()).as_nanos() / self.unit.as_nanos();
+        let units = at.since(self.digest.now()).as_nanos() / UNIT.as_nanos();
         self.digest.feed(&u64::try_from(units).unwrap_or(u64::MAX));
     }
 }
