@@ -3,6 +3,7 @@
 //! A probe's fate is fixed when it starts; what happens to the backend afterwards is for the next one. Only a
 //! cancellation ends it early.
 
+use core::hash::Hasher;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -10,16 +11,16 @@ use std::collections::BTreeMap;
 use maglev_core::config::{CheckKind, Http, Tls};
 use maglev_core::input::{FailCode, Failure, LocalFault, Outcome};
 use maglev_core::{Input, Instant, ProbeId, ProbeOrder};
-use rand_chacha::ChaCha8Rng;
 
-use crate::chance::{self, Purpose};
+use crate::chance::{Latencies, Purpose};
+use crate::exhaustive::Sketch;
 use crate::script::Behaviour;
 
 /// Way to a backend and back, in microseconds.
 const ROUND_TRIP_MICROS: (u64, u64) = (200, 2_000);
 
 /// All backends, and the probes that are under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backends {
     /// Those that do not simply answer as they should.
     behaviours: BTreeMap<IpAddr, Behaviour>,
@@ -27,7 +28,7 @@ pub struct Backends {
     seen: BTreeMap<IpAddr, u32>,
     due: BTreeMap<(Instant, ProbeId), Ended>,
     due_of: BTreeMap<ProbeId, (Instant, Instant)>,
-    latency: ChaCha8Rng,
+    latency: Latencies,
 }
 
 /// How a probe will have ended.
@@ -58,7 +59,7 @@ impl Backends {
             seen: BTreeMap::new(),
             due: BTreeMap::new(),
             due_of: BTreeMap::new(),
-            latency: chance::stream(seed, Purpose::ProbeLatency),
+            latency: Latencies::new(seed, Purpose::ProbeLatency),
         }
     }
 
@@ -74,8 +75,7 @@ impl Backends {
 
     /// A probe starts; it will be found in [`Self::finished`] when it ends.
     pub fn start(&mut self, order: &ProbeOrder, now: Instant) {
-        let (low, high) = ROUND_TRIP_MICROS;
-        let round_trip = Duration::from_micros(chance::between(&mut self.latency, low, high));
+        let round_trip = self.latency.micros(ROUND_TRIP_MICROS);
         let seen = self.seen.entry(order.address).or_default();
         *seen += 1;
         let behaviour = self.behaviours.get(&order.address).unwrap_or(&Behaviour::Up);
@@ -98,6 +98,23 @@ impl Backends {
     pub fn forget_probes(&mut self) {
         self.due.clear();
         self.due_of.clear();
+    }
+
+    /// What is to come, for a search that merges states.
+    pub(crate) fn sketch<H: Hasher>(&self, sketch: &mut Sketch<'_, '_, H>) {
+        let odd: Vec<_> =
+            self.behaviours.iter().filter(|(_, behaviour)| **behaviour != Behaviour::Up).collect();
+        sketch.value(&odd.len());
+        for (address, behaviour) in odd {
+            sketch.value(address);
+            sketch.value(&behaviour.to_string());
+        }
+        sketch.value(&self.due.len());
+        for ((end, probe), ended) in &self.due {
+            sketch.at(*end);
+            sketch.value(probe);
+            sketch.value(&ended.outcome);
+        }
     }
 
     /// When the next probe ends.

@@ -1,5 +1,7 @@
 //! Chance, split: from one seed a stream of its own for each purpose, so that one more draw in one leaves the others.
 
+use core::time::Duration;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -16,6 +18,26 @@ pub enum Purpose {
     CallLatency,
     /// The engine's own seed.
     Engine,
+}
+
+/// The seed of a still world: only the engine's own jitter differs from one time to the next. A scenario with this seed
+/// can be planned to the nanosecond.
+pub const STILL: u64 = u64::MAX;
+
+/// Draws how long things take. In a still world each takes what it takes on average.
+#[derive(Clone, Debug)]
+pub(crate) struct Latencies(Option<ChaCha8Rng>);
+
+impl Latencies {
+    pub(crate) fn new(seed: u64, purpose: Purpose) -> Self {
+        Self((seed != STILL).then(|| stream(seed, purpose)))
+    }
+
+    /// Microseconds from `low` to `high`, both included.
+    pub(crate) fn micros(&mut self, (low, high): (u64, u64)) -> Duration {
+        let micros = self.0.as_mut().map_or(u64::midpoint(low, high), |stream| between(stream, low, high));
+        Duration::from_micros(micros)
+    }
 }
 
 /// The stream of `seed` for one purpose.
@@ -40,6 +62,18 @@ pub(crate) fn between(stream: &mut ChaCha8Rng, low: u64, high: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_still_world_everything_takes_as_long_as_the_last_time() {
+        let mut still = Latencies::new(STILL, Purpose::CallLatency);
+        let mut lively = Latencies::new(1, Purpose::CallLatency);
+        let mut differ = false;
+        for _ in 0..10 {
+            assert_eq!(still.micros((20, 80)), Duration::from_micros(50));
+            differ |= lively.micros((20, 80)) != Duration::from_micros(50);
+        }
+        assert!(differ);
+    }
 
     #[test]
     fn a_draw_in_one_stream_leaves_the_others() {

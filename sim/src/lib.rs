@@ -5,6 +5,7 @@
 pub mod backends;
 pub mod chance;
 pub mod choices;
+pub mod exhaustive;
 pub mod hunt;
 pub mod link;
 pub mod oracle;

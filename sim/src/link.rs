@@ -7,6 +7,7 @@
 //! Like the real adapter it checks every write against VPP's crash inputs, and does not send it then.
 
 mod run;
+mod sketch;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use maglev_core::model::{Reply, Request, Write};
 use maglev_core::{CallId, ConnectionId, Input, Instant, hazard};
 use rand_chacha::ChaCha8Rng;
 
-use crate::chance::{self, Purpose};
+use crate::chance::{self, Latencies, Purpose, STILL};
 use crate::script::{Calls, Fault, FaultKind, VppChange};
 use crate::vpp::{Crash, LbPlugin, Options};
 use crate::watch::{Execution, Sender};
@@ -40,7 +41,7 @@ const SERVICE: Duration = Duration::from_micros(20);
 const EPOCH_SECS: u64 = 1_800_000_000;
 
 /// VPP, the link, and what is under way on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Link {
     process: Process,
     is_reachable: bool,
@@ -60,15 +61,16 @@ pub struct Link {
     busy_until: Instant,
     slowed_by: Duration,
     armed: Vec<Fault>,
-    latency: ChaCha8Rng,
-    chance: ChaCha8Rng,
+    latency: Latencies,
+    /// How much VPP reads of what it will not answer; in a still world nothing, unless some of it has arrived.
+    chance: Option<ChaCha8Rng>,
     tally: Tally,
     notes: Vec<(Instant, Note)>,
     executions: Vec<Execution>,
 }
 
 /// The VPP process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Process {
     Absent,
     NoPlugin,
@@ -144,8 +146,8 @@ impl Link {
             busy_until: now,
             slowed_by: Duration::ZERO,
             armed: Vec::new(),
-            latency: chance::stream(seed, Purpose::CallLatency),
-            chance: chance::stream(seed, Purpose::Faults),
+            latency: Latencies::new(seed, Purpose::CallLatency),
+            chance: (seed != STILL).then(|| chance::stream(seed, Purpose::Faults)),
             tally: Tally::default(),
             notes: Vec::new(),
             executions: Vec::new(),
@@ -157,15 +159,14 @@ impl Link {
     /// maglevd connects.
     pub fn connect(&mut self, connection: ConnectionId, now: Instant) {
         self.run(now);
-        self.close();
+        self.close(now);
         if !self.is_reachable || matches!(self.process, Process::Absent) {
             let soon = now + self.one_way();
             let why = Disconnect::Link("connection refused".into());
             self.hear(soon, connection, Input::VppDisconnected { connection, why });
             return;
         }
-        let (low, high) = HANDSHAKE_MICROS;
-        let handshake = Duration::from_micros(chance::between(&mut self.latency, low, high));
+        let handshake = self.latency.micros(HANDSHAKE_MICROS);
         let orphans_done = self.orphans.back().map_or(now, |orphan| orphan.run_at);
         let ready = (now + handshake).max(self.busy_until).max(orphans_done);
         self.connection = Connection::Connecting(connection, ready);
@@ -176,7 +177,7 @@ impl Link {
         self.run(now);
         self.heard.retain(|_, (other, _)| *other != connection);
         if self.connection() == Some(connection) {
-            self.close();
+            self.close(now);
         }
     }
 
@@ -366,8 +367,7 @@ impl Link {
     }
 
     fn one_way(&mut self) -> Duration {
-        let (low, high) = ONE_WAY_MICROS;
-        Duration::from_micros(chance::between(&mut self.latency, low, high))
+        self.latency.micros(ONE_WAY_MICROS)
     }
 
     fn hear(&mut self, at: Instant, connection: ConnectionId, input: Input) {

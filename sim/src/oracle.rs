@@ -138,7 +138,7 @@ impl Counts {
 const BREACHES_MAX: usize = 16;
 
 /// Every judgement of one run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     counts: Counts,
     breaches: Vec<Breach>,

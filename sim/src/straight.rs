@@ -6,8 +6,8 @@ use maglev_core::{Action, Command, Config, ConnectionId, Engine, Input, Instant,
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::chance::{self, Purpose};
-use crate::script::{Event, Scenario, ScriptError};
+use crate::chance::{self, Purpose, STILL};
+use crate::script::{Event, Happening, Scenario, ScriptError};
 use crate::world::{Configs, Effect, Report, Settings, World};
 
 /// More turns than this at one instant means that the engine and the world chase each other.
@@ -38,19 +38,25 @@ pub fn play_with(
 }
 
 /// The world, and in it one engine after the other.
-struct Straight {
-    world: World,
-    engine: Option<Engine>,
+#[derive(Clone)]
+pub(crate) struct Straight {
+    pub(crate) world: World,
+    pub(crate) engine: Option<Engine>,
     stalled_until: Instant,
     /// What reached the process from people and signals.
     inbox: Vec<Input>,
     connection: Option<ConnectionId>,
     requests: u64,
-    seeds: ChaCha8Rng,
+    /// Of the engines; in a still world all have one.
+    seeds: Option<ChaCha8Rng>,
 }
 
 impl Straight {
-    fn new(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Self, ScriptError> {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        configs: Configs,
+        settings: Settings,
+    ) -> Result<Self, ScriptError> {
         let world = World::new(scenario, configs, settings)?;
         let config = world.config().clone();
         let mut straight = Self {
@@ -60,7 +66,7 @@ impl Straight {
             inbox: Vec::new(),
             connection: None,
             requests: 0,
-            seeds: chance::stream(scenario.seed, Purpose::Engine),
+            seeds: (scenario.seed != STILL).then(|| chance::stream(scenario.seed, Purpose::Engine)),
         };
         straight.start(config);
         Ok(straight)
@@ -72,8 +78,7 @@ impl Straight {
         while !self.world.is_over() {
             let now = self.world.now();
             while let Some(event) = events.next_if(|event| event.at <= now) {
-                let effect = self.world.happen(&event.happening, event.line, self.engine.as_ref())?;
-                self.carry_out(effect);
+                self.happen(&event.happening, event.line)?;
             }
             self.turn();
             let effect = self.world.conclude(self.engine.as_ref());
@@ -86,6 +91,13 @@ impl Straight {
             self.world.advance(next);
         }
         Ok(self.world.finish())
+    }
+
+    /// Something of the scenario happens.
+    pub(crate) fn happen(&mut self, happening: &Happening, line: u64) -> Result<(), ScriptError> {
+        let effect = self.world.happen(happening, line, self.engine.as_ref())?;
+        self.carry_out(effect);
+        Ok(())
     }
 
     fn carry_out(&mut self, effect: Option<Effect>) {
@@ -104,7 +116,8 @@ impl Straight {
     }
 
     fn start(&mut self, config: Arc<Config>) {
-        self.engine = Some(Engine::new(config, self.seeds.next_u64(), Instant::START));
+        let seed = self.seeds.as_mut().map_or(STILL, Rng::next_u64);
+        self.engine = Some(Engine::new(config, seed, Instant::START));
         self.stalled_until = self.world.now();
     }
 
@@ -129,13 +142,13 @@ impl Straight {
     }
 
     /// The engine's next deadline on the world's clock.
-    fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.engine.as_ref()?;
         self.world.engine_wakeup()
     }
 
     /// When something happens next, the scenario's own events apart.
-    fn wakeup(&self) -> Option<Instant> {
+    pub(crate) fn wakeup(&self) -> Option<Instant> {
         [self.process_wakeup(), self.world.wakeup()].into_iter().flatten().min()
     }
 
@@ -149,7 +162,7 @@ impl Straight {
     }
 
     /// One turn of everything that is due.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let now = self.world.now();
         self.world.advance(now);
         if self.engine.is_some() && self.stalled_until <= now {

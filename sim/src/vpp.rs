@@ -18,6 +18,7 @@ mod pool;
 mod program;
 mod route;
 mod show;
+mod sketch;
 mod table;
 mod vip;
 
@@ -72,7 +73,7 @@ pub struct Executed {
 }
 
 /// The lb plugin of one VPP process. A restart is a new one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LbPlugin {
     pid: u32,
     boot_time: u64,

@@ -92,6 +92,7 @@ pub(crate) trait Watcher {
 }
 
 /// All watchers of one process of maglevd.
+#[derive(Clone)]
 pub(crate) struct Watch {
     gates: gates::Gates,
     calls: calls::Calls,

@@ -39,6 +39,7 @@ use crate::vpp::Options;
 use crate::watch::{Step, Watch, Watcher as _};
 
 pub use self::coverage::{Cell, Coverage};
+pub(crate) use self::trace::Chain;
 
 /// The configurations of a scenario by name, checked.
 pub type Configs = BTreeMap<String, Arc<Config>>;
@@ -119,9 +120,10 @@ pub enum Effect {
 }
 
 /// Everything but the process of maglevd.
+#[derive(Clone)]
 pub struct World {
     now: Instant,
-    configs: Configs,
+    configs: Arc<Configs>,
     /// The one that the daemon runs with, or that it was told last.
     config: Arc<Config>,
     /// The backends: when and how each probe ends.
@@ -176,7 +178,7 @@ impl World {
             now,
             watch: Watch::new(&config),
             finale: Finale::new(scenario, &configs),
-            configs,
+            configs: Arc::new(configs),
             config,
             backends: Backends::new(scenario.seed),
             link: Link::new(scenario.seed, OPTIONS, now),
@@ -222,6 +224,16 @@ impl World {
         self.now = self.now.max(now);
         self.link.advance(self.now);
         self.settle_accounts();
+    }
+
+    /// What was judged since the last time this was asked.
+    pub(crate) fn take_judgements(&mut self) -> (Counts, Vec<Breach>) {
+        core::mem::take(&mut self.ledger).close()
+    }
+
+    /// Names of the events that were told since the last time this was asked.
+    pub(crate) fn take_told(&mut self) -> BTreeSet<&'static str> {
+        core::mem::take(&mut self.told)
     }
 
     /// Whether every rule held so far.

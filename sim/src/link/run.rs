@@ -6,7 +6,7 @@ use maglev_core::input::Disconnect;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Weight, Write};
 use maglev_core::{ConnectionId, Input, Instant};
 
-use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Queued};
+use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Queued, SERVICE};
 use crate::chance;
 use crate::script::FaultKind;
 use crate::vpp::{Crash, LbPlugin};
@@ -187,9 +187,14 @@ impl Link {
     }
 
     /// maglevd has let go: of what VPP had not read, at most one reading is still executed.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, at: Instant) {
         let unread = u64::try_from(self.queue.len()).unwrap_or(u64::MAX).min(CALLS_READ_AT_ONCE);
-        let read = chance::between(&mut self.chance, 0, unread);
+        let has_arrived = |first: &Queued| first.run_at <= at + SERVICE + self.slowed_by;
+        let read = match &mut self.chance {
+            Some(chance) => chance::between(chance, 0, unread),
+            None if self.queue.front().is_some_and(has_arrived) => unread,
+            None => 0,
+        };
         self.orphans.extend(self.queue.drain(..).take(usize::try_from(read).unwrap_or(0)));
         self.connection = Connection::None;
     }
@@ -197,7 +202,7 @@ impl Link {
     /// The link breaks. Replies that are on their way still arrive, and then the end.
     pub(super) fn break_link(&mut self, at: Instant) {
         self.tell_end(at, "connection reset by peer");
-        self.close();
+        self.close(at);
     }
 
     pub(super) fn crash(&mut self, crash: Crash, at: Instant) {

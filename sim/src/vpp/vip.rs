@@ -69,7 +69,7 @@ impl Kind {
 }
 
 /// A slot of the VIP pool. One that is deleted stays until its servers are collected.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Vip {
     pub(super) key: Key,
     pub(super) kind: Kind,

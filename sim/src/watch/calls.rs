@@ -14,7 +14,7 @@ use crate::oracle::{Ledger, Oracle};
 use crate::script::Happening;
 
 /// What one process has sent, and what it may.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Calls {
     /// The dump of all servers on the present connection.
     dump: Option<CallId>,

@@ -11,7 +11,7 @@ use super::{Step, Watcher, vip_named};
 use crate::oracle::{Ledger, Oracle};
 
 /// What one process may write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Gates {
     /// The one that was in force before this step.
     config: Arc<Config>,

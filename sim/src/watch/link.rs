@@ -14,7 +14,7 @@ const CALLS_MAX: usize = maglev_core::dataplane::WINDOW + 4;
 /// Three pings of a second each, a call's five seconds, thirty for a CLI command; a late scheduler apart.
 const SILENCE_MAX: Duration = Duration::from_secs(36);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Link {
     connection: Option<ConnectionId>,
     heard: Instant,

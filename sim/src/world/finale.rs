@@ -33,6 +33,7 @@ const LINK: Duration = Duration::from_secs(30 + 5 + 5 + 5);
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// Where the end stands.
+#[derive(Clone)]
 pub(super) struct Finale {
     conclusion: Option<Conclusion>,
     bound: Duration,
@@ -243,7 +244,7 @@ impl World {
     }
 
     /// Why the world is not at rest; nothing if it is.
-    fn unsettled(&self, engine: &Engine) -> Vec<String> {
+    pub(crate) fn unsettled(&self, engine: &Engine) -> Vec<String> {
         let mut left = Vec::new();
         if engine.warmup().phase() != Phase::Over {
             left.push("warm-up is not over".to_owned());
@@ -300,7 +301,7 @@ impl World {
     }
 
     /// What must hold at rest.
-    fn at_rest(&mut self, engine: &Engine) {
+    pub(crate) fn at_rest(&mut self, engine: &Engine) {
         let now = self.now;
         self.judge_flows(engine);
         self.judge_fresh_start(engine);

@@ -14,6 +14,7 @@ use crate::link::Note;
 use crate::script::Happening;
 
 /// The lines so far, and what they must remember. Without readers nothing is written at all.
+#[derive(Clone)]
 pub(super) struct Timeline {
     is_read: bool,
     text: String,

@@ -51,6 +51,7 @@ impl Hasher for Chain {
 const STATE_EVERY: u64 = 8;
 
 /// The chain so far.
+#[derive(Clone)]
 pub(super) struct Trace {
     taken: u64,
     chain: Option<Chain>,

@@ -13,7 +13,7 @@ use crate::vpp::{Flow, LbPlugin, Tracking, Verdict};
 use crate::watch::{Execution, Sender};
 
 /// The flows of all frontends, and what has become of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Traffic {
     streams: BTreeMap<String, Stream>,
     /// Servers that were deleted without a flush. VPP takes them back with their flows, which nobody can see.
@@ -25,6 +25,7 @@ pub(super) struct Traffic {
 }
 
 /// The flows of one frontend.
+#[derive(Clone)]
 struct Stream {
     vip: VipKey,
     flows: Vec<(Flow, Option<Home>)>,
