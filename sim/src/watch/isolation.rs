@@ -14,7 +14,7 @@ use crate::vpp::LbPlugin;
 const ATTEMPTS: usize = 3 + 1;
 
 /// What VPP refused one process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Isolation {
     open: BTreeMap<CallId, Write>,
     refused: BTreeSet<Prefix>,

@@ -23,7 +23,7 @@ struct Duty {
 }
 
 /// What one process owes the dead.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Liveness {
     duties: Vec<Duty>,
     units: Units,

@@ -13,7 +13,7 @@ use crate::oracle::{Ledger, Oracle};
 const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// The life of one process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Process {
     units: Units,
     stopped: Option<Instant>,

@@ -15,7 +15,7 @@ use crate::oracle::{Ledger, Oracle};
 const DEADLINES_OF_ITS_OWN: usize = 12;
 
 /// What one process believes of its backends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     reference: Reference,
     weights: Weights,

@@ -14,7 +14,7 @@ use crate::oracle::{Ledger, Oracle};
 const RECREATE_PAUSE: Duration = Duration::from_secs(600);
 
 /// What one process did to whole VIPs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Traffic {
     units: Units,
     /// Writes of VIPs under way, and whether they delete theirs.

@@ -8,7 +8,7 @@ use maglev_core::{Action, Event};
 use super::{Step, frontend_named};
 
 /// The prefixes on which a recreate is under way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Units {
     prefixes: BTreeSet<Prefix>,
 }

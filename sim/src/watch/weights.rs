@@ -28,7 +28,7 @@ struct Entry {
 type Place = (VipKey, usize, u32);
 
 /// The frontends of one process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Weights {
     config: Arc<Config>,
     /// In the order of the configuration; entries ascending by address.
