@@ -1,5 +1,6 @@
 //! `coverage`: which mishaps met which states, and how often each rule was judged.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use maglev_sim::hunt::{Hunt, hunt};
@@ -28,10 +29,17 @@ pub(crate) fn run(args: &Coverage) -> Result<End, Trouble> {
     let mut out = io::stdout();
     writeln!(out, "how often each mishap met each phase of warm-up and state of the connection:\n")?;
     writeln!(out, "{}", sums.coverage)?;
-    let never: Vec<_> = sums.coverage.cells().filter(|(_, hits)| *hits == 0).map(|(cell, _)| cell).collect();
-    writeln!(out, "{} of {} cells were never hit:", never.len(), sums.coverage.cells().count())?;
-    for cell in never {
-        writeln!(out, "  {cell}")?;
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for why in sums.coverage.cells().filter_map(|(cell, _)| cell.impossible()) {
+        *reasons.entry(why).or_default() += 1;
+    }
+    for (why, cells) in reasons {
+        writeln!(out, "{cells} cells cannot be hit: {why}")?;
+    }
+    let gaps = sums.coverage.gaps();
+    writeln!(out, "{} of {} cells are not as they should be", gaps.len(), sums.coverage.cells().count())?;
+    for gap in gaps {
+        writeln!(out, "  {gap}")?;
     }
     writeln!(out, "\nhow often each rule was judged:\n")?;
     for oracle in Oracle::ALL {
