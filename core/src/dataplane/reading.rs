@@ -220,6 +220,11 @@ impl Dataplane {
     fn whole(&mut self, ctx: &Context<'_>, cause: Cause, out: &mut Vec<Action>) -> Progress {
         self.picture = true;
         self.recount_all(ctx);
+        // Who waited for a look of its own has had it.
+        let waiting: Vec<VipKey> = self.dirty.iter().copied().collect();
+        for key in waiting {
+            self.wake(key);
+        }
         // A newer order wants another look, and a sync after that one.
         if self.read_due.is_none() {
             self.begin_round(ctx, cause, out);

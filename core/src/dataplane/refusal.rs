@@ -93,12 +93,14 @@ impl Dataplane {
                 return;
             }
         }
-        // Without a refusal an operator wanted the look, and a removal under way goes on.
+        // Without a refusal an operator wanted the look or forgave it, and a removal goes on.
         let forgotten =
             mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
         if name.is_some() && !forgotten {
             self.mark(ctx, key, Cause::Operator);
-        } else if self.vips.get(&key).is_none_or(|vip| vip.doom.is_none()) {
+        } else if self.vips.get(&key).is_some_and(|vip| vip.doom.is_some()) {
+            self.wake(key);
+        } else {
             self.dirty.remove(&key);
         }
     }

@@ -51,7 +51,9 @@ impl Dataplane {
             return false;
         };
         // Urgent calls go past everything, but nothing goes past them: they are a stage of their own.
-        let waits = stage != Stage::Urgent && vip.open > 0 && vip.stage != Some(stage);
+        // So is each flush of the VIP, also where one is under way that nobody owes any more.
+        let goes_on = vip.stage == Some(stage) && stage != Stage::FlushVip;
+        let waits = stage != Stage::Urgent && vip.open > 0 && !goes_on;
         if waits && !mutant!(StagesNotAwaited) {
             return false;
         }

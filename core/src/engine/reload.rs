@@ -361,11 +361,11 @@ impl Engine {
         };
         self.holds.remove(&(until, at));
         self.frontends.list_mut()[at as usize].hold.take_if(|_| !mutant!(HoldNeverEnds));
-        self.after_hold(at, now, out);
+        self.after_hold(at, false, now, out);
         true
     }
 
-    /// Ends a hold whose successors are all known. The caller recomputes the frontend.
+    /// Ends a hold whose successors are all known; then [`Self::after_hold`] is due.
     pub(super) fn end_hold_if_known(&mut self, at: u32) -> bool {
         let frontend = &mut self.frontends.list_mut()[at as usize];
         let Some(hold) = frontend.hold.take_if(|hold| hold.awaited.is_empty()) else { return false };
@@ -374,8 +374,8 @@ impl Engine {
     }
 
     /// A recreate may have waited for the hold although no weight changes with it.
-    pub(super) fn after_hold(&mut self, at: u32, now: Instant, out: &mut Vec<Action>) {
-        self.recompute(at, false, now, out);
+    pub(super) fn after_hold(&mut self, at: u32, by_operator: bool, now: Instant, out: &mut Vec<Action>) {
+        self.recompute(at, by_operator, now, out);
         let vip = self.frontends.list()[at as usize].vip();
         if self.warmup.is_open(vip) {
             self.with_dataplane(now, |dataplane, ctx| {

@@ -222,8 +222,12 @@ impl Engine {
             }
         }
         let (vip, unknown) = (frontend.vip(), frontend.unknown);
-        self.end_hold_if_known(at);
-        self.recompute(at, mover == Mover::Operator, now, out);
+        let by_operator = mover == Mover::Operator;
+        if self.end_hold_if_known(at) {
+            self.after_hold(at, by_operator, now, out);
+        } else {
+            self.recompute(at, by_operator, now, out);
+        }
         if unknown <= u32::from(mutant!(GateOpensEarly))
             && mover != Mover::Reload
             && !(mutant!(ReleaseMissed) && mover == Mover::Probe)
