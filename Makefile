@@ -2,13 +2,16 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint docs deny bench snapshots real-vpp
+.PHONY: help demo hunt test check fmt lint docs deny bench snapshots real-vpp
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## watch maglevd work, without VPP, root or network; `make demo FOR=15s` ends by itself, SEED=7 repeats a run
 	$(CARGO) run --locked -- demo $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
+
+hunt: ## play what chance makes of seed after seed, FOR=10m, and save what fails; optimised, with overflow checks
+	$(CARGO) run --locked -p maglev-sim -- hunt --for $(or $(FOR),10m) $(if $(SEED),--from $(SEED))
 
 test: ## every test of every package, examples in the documentation included
 	$(CARGO) test --locked --workspace --no-fail-fast

@@ -248,6 +248,12 @@ impl Dataplane {
         self.picture && is_idle && !is_look_due
     }
 
+    /// Calls that are not sent until the configuration changes or an operator says sync: each was the oldest unanswered
+    /// at two deaths of VPP in a row.
+    pub fn held_back(&self) -> impl Iterator<Item = &Request> {
+        self.quarantine.iter()
+    }
+
     /// VIPs that are out of sync, since when, and why.
     pub fn out_of_sync(&self) -> impl Iterator<Item = (VipKey, Instant, &str)> {
         self.vips.iter().filter_map(|(key, vip)| {

@@ -131,7 +131,7 @@ mutants! {
     "reconcile" {
         LowerBeforeRaise "lower-before-raise" "6: weights are lowered before others are raised"
         RemoveBeforeLower "remove-before-lower" "6: surplus servers are deleted before weights are lowered"
-        FlushBeforeServers "flush-before-servers" "6: a VIP is flushed before its servers are added or raised"
+        FlushBeforeServers "flush-before-servers" "6: a VIP that we created is flushed before its servers are added, not after"
         DeathWaitsForStage "death-waits-for-stage" "6: a death waits for a stage that is larger than the window"
         SurplusStays "surplus-stays" "6: servers that nobody wants any more stay"
         SurplusKeepsFlows "surplus-keeps-flows" "6: surplus servers are deleted without flush"
@@ -210,6 +210,7 @@ mutants! {
         OutOfSyncForEver "out-of-sync-for-ever" "6: a frontend that is in sync again is shown as out of sync"
         QuarantineNever "quarantine-never" "6: a call that killed VPP twice is sent again"
         QuarantineTooEarly "quarantine-too-early" "6: one death is enough to hold a call back"
+        AnswerAcquitsNobody "answer-acquits-nobody" "6: two deaths count as two in a row although the call was answered between them"
         QuarantineForEver "quarantine-for-ever" "6: neither a configuration nor an operator lets a call out of quarantine"
     }
     "pace" {

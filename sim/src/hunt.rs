@@ -21,8 +21,8 @@ use crate::world::{Coverage, Report, Settings};
 pub enum Verdict {
     /// Every rule held.
     Holds(Box<Report>),
-    /// The first rule that was broken.
-    Breaks(Breach),
+    /// Rules that were broken, the first one first; never empty.
+    Breaks(Vec<Breach>),
     /// It is no scenario: a configuration does not pass, or an event names what is not there.
     Unplayable(ScriptError),
 }
@@ -35,16 +35,14 @@ pub fn judge(plot: &Plot, settings: Settings) -> Verdict {
     };
     let played = catch_unwind(AssertUnwindSafe(|| play(&plot.scenario, configs, settings)));
     match played {
-        Ok(Ok(report)) => match report.first() {
-            Some(breach) => Verdict::Breaks(breach.clone()),
-            None => Verdict::Holds(Box::new(report)),
-        },
+        Ok(Ok(report)) if report.breaches.is_empty() => Verdict::Holds(Box::new(report)),
+        Ok(Ok(report)) => Verdict::Breaks(report.breaches),
         Ok(Err(error)) => Verdict::Unplayable(error),
         Err(panic) => {
             let what = panic.downcast_ref::<String>().cloned();
             let what = what.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             let what = what.unwrap_or_default();
-            Verdict::Breaks(Breach { oracle: Oracle::Panics, at: plot.scenario.until, what })
+            Verdict::Breaks(vec![Breach { oracle: Oracle::Panics, at: plot.scenario.until, what }])
         }
     }
 }
@@ -58,7 +56,9 @@ pub fn judge_twice(plot: &Plot) -> Verdict {
                 report.counts.note(Oracle::Panics);
                 Verdict::Holds(report)
             }
-            Verdict::Holds(_) | Verdict::Breaks(_) | Verdict::Unplayable(_) => Verdict::Breaks(parting(plot)),
+            Verdict::Holds(_) | Verdict::Breaks(_) | Verdict::Unplayable(_) => {
+                Verdict::Breaks(vec![parting(plot)])
+            }
         },
         verdict @ (Verdict::Breaks(_) | Verdict::Unplayable(_)) => verdict,
     }
@@ -82,7 +82,7 @@ fn parting(plot: &Plot) -> Breach {
 /// The oracle that a scenario fails, for the minimiser.
 pub fn broken(plot: &Plot) -> Option<Oracle> {
     match judge(plot, Settings { trace: false, ..Settings::MASS }) {
-        Verdict::Breaks(breach) => Some(breach.oracle),
+        Verdict::Breaks(breaches) => breaches.first().map(|breach| breach.oracle),
         Verdict::Holds(_) | Verdict::Unplayable(_) => None,
     }
 }
@@ -94,6 +94,8 @@ pub struct Failure {
     pub seed: u64,
     /// The rule that was broken first.
     pub breach: Breach,
+    /// All rules that were broken.
+    pub oracles: Vec<Oracle>,
 }
 
 impl fmt::Display for Failure {
@@ -173,11 +175,15 @@ impl Sums {
                 // Addition does not care for the order in which threads finish.
                 self.hash = self.hash.wrapping_add(report.hash);
             }
-            Verdict::Breaks(breach) => self.failures.push(Failure { seed, breach }),
+            Verdict::Breaks(breaches) => {
+                let oracles = breaches.iter().map(|breach| breach.oracle).collect();
+                let first = breaches.into_iter().next();
+                self.failures.extend(first.map(|breach| Failure { seed, breach, oracles }));
+            }
             Verdict::Unplayable(error) => {
                 let what = format!("the generator made no scenario: {error}");
-                let at = maglev_core::Instant::START;
-                self.failures.push(Failure { seed, breach: Breach { oracle: Oracle::Told, at, what } });
+                let breach = Breach { oracle: Oracle::Told, at: maglev_core::Instant::START, what };
+                self.failures.push(Failure { seed, breach, oracles: vec![Oracle::Told] });
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod oracle;
 pub mod plot;
 pub mod script;
 pub mod shrink;
+pub mod story;
 pub mod straight;
 pub mod swarm;
 pub mod vpp;

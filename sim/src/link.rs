@@ -336,6 +336,11 @@ impl Link {
         self.is_reachable && matches!(self.process, Process::Up(_))
     }
 
+    /// VPP's main thread does nothing before.
+    pub const fn stalled_until(&self) -> Instant {
+        self.busy_until
+    }
+
     /// The connection that is up or being made.
     pub const fn connection(&self) -> Option<ConnectionId> {
         match self.connection {

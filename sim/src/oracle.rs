@@ -54,28 +54,28 @@ oracles! {
     Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
     FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
-    FlushOwed "traffic/flush-owed", "At the end nobody's flows stay with a server that is down or disabled.", when "the world has settled, traffic runs, flush-on-down is on and VPP was not edited by others";
-    FlowsKept "traffic/flows-kept", "A flow changes its server only for a flush, a delete, a foreign edit or a restart of VPP.", when "a packet of a known flow is forwarded";
-    VipKept "traffic/vip-kept", "No configured VIP is deleted unless it differs in what only a recreate can mend.", when "a VIP is deleted";
+    FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, and nobody else edited it";
+    FlowsKept "traffic/flows-kept", "A flow that VPP remembers changes its server only for a flush, a delete, lb_conf, a foreign edit or a restart of VPP; a whole VIP is flushed only when new, empty or of an unknown fate.", when "a packet of a flow is forwarded that VPP remembered at the one before, or a VIP is flushed";
+    VipKept "traffic/vip-kept", "A configured VIP is deleted only in a recreate, which VPP must differ for in encapsulation or stickiness, and at most once in ten minutes.", when "a recreate is told, or the delete of a configured VIP is sent";
 
-    KnownKept "state/known-kept", "A reload leaves state and counter of backends that it does not concern.", when "a reload is accepted";
-    Stale "state/stale", "A result of an old probe changes nothing.", when "a result arrives that is not of the probe under way";
-    Inconclusive "state/inconclusive", "An inconclusive result moves no counter.", when "an inconclusive result arrives";
-    Verdict "state/verdict", "State and counter are those of a naive count over the whole history.", when "every step that touches a backend";
-    Weights "state/weights", "Effective weights are those of a naive recomputation.", when "a step after which no hold and no presumption is in force for the frontend";
-    Due "state/due", "Whoever is checked, enabled and not paused has a due time or a probe under way.", when "every step of a running process";
-    Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, and never two at once.", when "a probe starts";
-    Wakeup "state/wakeup", "After a step the next wakeup is later than now.", when "every step";
-    Deadlines "state/deadlines", "Armed deadlines are bounded by what is configured.", when "every step";
-    FreshStart "state/fresh-start", "After any reloads the wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled and no operator interfered";
+    KnownKept "state/known-kept", "A reload leaves state and counter of backends that it does not concern.", when "a reload is accepted, for each backend of the same address, check and enabled";
+    Stale "state/stale", "A result of no probe that counts changes nobody's state or counter.", when "a result arrives that is not of the probe under way, or of an older generation";
+    Inconclusive "state/inconclusive", "An inconclusive result changes nobody's state or counter.", when "an inconclusive result of the probe under way arrives";
+    Verdict "state/verdict", "State and counter are those of a naive count of results, commands and reloads.", when "a conclusive result, a command, a reload, or a change of the connection";
+    Weights "state/weights", "Effective weights, flush wishes and the frontend's state are those of a naive recomputation.", when "a step that tells of a change, for each frontend in which no hold and no presumption is in force";
+    Due "state/due", "Whoever is checked, enabled and not paused has a probe under way or due within the longest interval and a tenth.", when "a probe starts or ends, or anything happens but a reply or a wakeup";
+    Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, at once where a new generation begins, and never two at once.", when "a probe starts";
+    Wakeup "state/wakeup", "After a step the next wakeup is later than now, and there is one until the process exits.", when "every step";
+    Deadlines "state/deadlines", "Armed deadlines are at most one per backend, two per frontend and twelve.", when "every step but results and replies";
+    FreshStart "state/fresh-start", "The wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled, the process accepted a reload, no operator commanded it and nobody is presumed up";
 
-    RefusalStays "isolation/refusal", "A refusal puts no other frontend out of sync.", when "VPP refuses a write of a VIP";
-    Repeats "isolation/repeats", "The same refused call is not repeated without end.", when "VPP refuses a write";
+    RefusalStays "isolation/refusal", "Nobody is out of sync of whose prefix VPP refused nothing.", when "a frontend is told out of sync, nothing else is on its prefix in VPP, and neither lb_conf nor a quarantine stands in the way";
+    Repeats "isolation/repeats", "A refused call comes again at most three times and once per interval, and as often again for each transition, command, reload and connection.", when "VPP refuses a write";
     Stated "isolation/stated", "Every lasting difference is stated as out-of-sync.", when "the world has settled";
 
-    Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a write is sent, or the process lives on, after SIGTERM";
+    Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a step after SIGTERM";
     Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered, nothing is out of sync, and warm-up ends with every frontend released";
-    InSyncEarly "process/in-sync-early", "A reload is not in sync before VPP was looked at.", when "a reload is accepted";
+    InSyncEarly "process/in-sync-early", "A reload is not quiet before VPP was looked at.", when "a reload is accepted";
 
     Panics "process/panics", "Nothing panics.", when "every run";
     Deterministic "process/deterministic", "The same scenario twice is the same run, step by step.", when "every run of the mass lanes";
@@ -83,7 +83,7 @@ oracles! {
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
-    DownReaches "liveness/down-reaches", "A down verdict reaches the socket at once while VPP answers.", when "a backend goes down that an open frontend holds above 0 in a synced VPP";
+    DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered four windows of calls, and before nothing is under way.", when "a backend goes down or is disabled that an open frontend holds above 0, in VPP and in its picture, and no hold, recreate or trouble stands in the way";
     LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }

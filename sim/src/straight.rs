@@ -18,7 +18,23 @@ const TURNS_AT_ONE_INSTANT: u32 = 100_000;
 /// # Errors
 /// A happening names what no configuration has.
 pub fn play(scenario: &Scenario, configs: Configs, settings: Settings) -> Result<Report, ScriptError> {
-    Straight::new(scenario, configs, settings)?.run(&scenario.events)
+    play_with(scenario, configs, settings, &mut |_, _| ())
+}
+
+/// Whoever looks on after every turn.
+pub type Onlooker<'a> = dyn FnMut(&World, Option<&Engine>) + 'a;
+
+/// The same with somebody who looks on. What was seen survives a panic of the run.
+///
+/// # Errors
+/// A happening names what no configuration has.
+pub fn play_with(
+    scenario: &Scenario,
+    configs: Configs,
+    settings: Settings,
+    onlooker: &mut Onlooker<'_>,
+) -> Result<Report, ScriptError> {
+    Straight::new(scenario, configs, settings)?.run(&scenario.events, onlooker)
 }
 
 /// The world, and in it one engine after the other.
@@ -56,7 +72,7 @@ impl Straight {
         Ok(straight)
     }
 
-    fn run(mut self, events: &[Event]) -> Result<Report, ScriptError> {
+    fn run(mut self, events: &[Event], onlooker: &mut Onlooker<'_>) -> Result<Report, ScriptError> {
         let mut events = events.iter().peekable();
         let mut turns = 0;
         while !self.world.is_over() {
@@ -67,6 +83,7 @@ impl Straight {
             self.turn();
             let effect = self.world.conclude(self.engine.as_ref());
             self.carry_out(effect);
+            onlooker(&self.world, self.engine.as_ref());
             let next_event = events.peek().map(|event| event.at);
             let Some(next) = [next_event, self.wakeup()].into_iter().flatten().min() else { break };
             turns = if next > now { 0 } else { turns + 1 };
@@ -125,9 +142,9 @@ impl Straight {
     }
 
     /// The engine's next deadline on the world's clock.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let (at, _) = self.engine.as_ref()?.wakeup()?;
-        Some(self.world.started() + at.since_start())
+    fn deadline(&self) -> Option<Instant> {
+        self.engine.as_ref()?;
+        self.world.engine_wakeup()
     }
 
     /// When something happens next, the scenario's own events apart.

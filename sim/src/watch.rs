@@ -4,7 +4,15 @@
 
 mod calls;
 mod gates;
+mod isolation;
 mod link;
+mod liveness;
+mod process;
+mod reference;
+mod state;
+mod traffic;
+mod units;
+mod weights;
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -29,6 +37,8 @@ pub struct Step<'a> {
     pub actions: &'a [Action],
     /// The engine after the step.
     pub engine: &'a Engine,
+    /// When it wants to run next.
+    pub wakeup: Option<Instant>,
     /// Calls sent before this step that VPP has not executed.
     pub in_flight: usize,
     /// What VPP is at this moment, if it can be looked at.
@@ -48,7 +58,7 @@ pub struct Execution {
     pub by: Sender,
     /// Its VIP was meant to have a positive weight when it was sent.
     pub must_serve: bool,
-    /// Its VIP had a positive weight before and after.
+    /// Its VIP had a positive weight before and after; neither where there was no VIP.
     pub positive: (bool, bool),
     /// It lowered or deleted a server of a VIP, and left every weight as it was.
     pub idle: bool,
@@ -87,16 +97,39 @@ pub(crate) struct Watch {
     gates: gates::Gates,
     calls: calls::Calls,
     link: link::Link,
+    state: state::State,
+    traffic: traffic::Traffic,
+    isolation: isolation::Isolation,
+    process: process::Process,
+    liveness: liveness::Liveness,
 }
 
 impl Watch {
     /// A new process begins with this configuration.
     pub(crate) fn new(config: &Arc<Config>) -> Self {
-        Self { gates: gates::Gates::new(config), calls: calls::Calls::default(), link: link::Link::default() }
+        Self {
+            gates: gates::Gates::new(config),
+            calls: calls::Calls::default(),
+            link: link::Link::default(),
+            state: state::State::new(config),
+            traffic: traffic::Traffic::default(),
+            isolation: isolation::Isolation::default(),
+            process: process::Process::default(),
+            liveness: liveness::Liveness::default(),
+        }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 3] {
-        [&mut self.gates, &mut self.calls, &mut self.link]
+    fn all(&mut self) -> [&mut dyn Watcher; 8] {
+        [
+            &mut self.gates,
+            &mut self.calls,
+            &mut self.link,
+            &mut self.state,
+            &mut self.traffic,
+            &mut self.isolation,
+            &mut self.process,
+            &mut self.liveness,
+        ]
     }
 }
 
@@ -124,4 +157,9 @@ pub(crate) fn vip_named(step: &Step<'_>, known: &Config, frontend: &str) -> Opti
         config.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
     };
     step.engine.vip_of(frontend).or_else(|| of_file(known))
+}
+
+/// The same where only the configuration in force can name it.
+pub(crate) fn frontend_named(step: &Step<'_>, frontend: &str) -> Option<VipKey> {
+    step.engine.vip_of(frontend)
 }

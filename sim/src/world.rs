@@ -11,6 +11,7 @@
 mod coverage;
 mod expect;
 mod finale;
+mod rest;
 mod timeline;
 mod trace;
 mod traffic;
@@ -142,14 +143,24 @@ pub struct World {
     started: Instant,
     steps: u64,
     events: u64,
+    /// When the engine wants to run next, by its own time.
+    wakeup: Option<Instant>,
     /// The process is not scheduled before then.
     stalled_until: Instant,
     /// Warm-up of the present process ended because every frontend was released.
     completed: bool,
     /// Somebody gave an operator's command to the present process.
     commanded: bool,
+    /// The present process has told of a call that it holds back.
+    quarantined: bool,
+    /// The present process was forced to have no frontend.
+    emptied: bool,
     /// Somebody else wrote to VPP.
     meddled: bool,
+    /// A reload was accepted by the present process.
+    reloaded: bool,
+    /// VPP held something when the present process began.
+    inherited: bool,
 }
 
 impl World {
@@ -181,10 +192,15 @@ impl World {
             started: now,
             steps: 0,
             events: 0,
+            wakeup: Some(now),
             stalled_until: now,
             completed: false,
             commanded: false,
+            quarantined: false,
+            emptied: false,
             meddled: false,
+            reloaded: false,
+            inherited: false,
         })
     }
 
@@ -227,38 +243,46 @@ impl World {
 
     /// What VPP did since the last time goes to the timeline and to the watchers.
     fn settle_accounts(&mut self) {
+        // A process that ends has executed what it has executed; nothing reaches the next one before this is told.
+        if self.link.has_executions() {
+            for execution in self.link.take_executions() {
+                if self.settings.oracles {
+                    self.ledger.judge(Oracle::Deadly, execution.at, true, String::new);
+                    self.watch.executed(&execution, &mut self.ledger);
+                    self.traffic.executed(&execution);
+                }
+            }
+        }
         if self.link.has_notes() {
             for (at, note) in self.link.take_notes() {
                 self.timeline.note(at, &note);
                 match &note {
                     Note::Crashed(crash) => {
                         self.ledger.judge(Oracle::Deadly, at, false, || format!("VPP died: {crash}"));
-                        self.watch.vpp_replaced();
+                        self.vpp_replaced();
                     }
                     Note::Struck(kind) => {
                         self.events += 1;
                         self.coverage.struck(*kind);
                     }
-                    Note::Replaced => self.watch.vpp_replaced(),
+                    Note::Replaced => self.vpp_replaced(),
                     Note::Unheard(..) | Note::ReplyLost(_) | Note::Foreign(..) | Note::Emptied(_) => (),
                 }
             }
         }
-        if self.link.has_executions() {
-            for execution in self.link.take_executions() {
-                if self.settings.oracles {
-                    self.ledger.judge(Oracle::Deadly, execution.at, true, String::new);
-                    self.watch.executed(&execution, &mut self.ledger);
-                }
-            }
-        }
+    }
+
+    fn vpp_replaced(&mut self) {
+        self.watch.vpp_replaced();
+        self.traffic.vpp_replaced();
+        self.inherited = false;
     }
 
     /// Packets that are due are sent, after everything else of this instant.
     pub fn send_traffic(&mut self) {
         if self.traffic.wakeup().is_some_and(|at| at <= self.now) {
             self.advance(self.now);
-            let lines = self.traffic.send(self.link.plugin_mut(), self.now);
+            let lines = self.traffic.send(self.link.plugin_mut(), self.now, &mut self.ledger);
             self.timeline.lines(self.now, "traffic", &lines);
         }
     }
@@ -301,6 +325,7 @@ impl World {
             Happening::Reload { config, forced } => {
                 self.config = self.named(config).map_err(confused)?;
                 let config = self.config.clone();
+                self.emptied = config.frontends().is_empty() && (*forced || self.emptied);
                 return Ok(Some(Effect::Post(Input::ConfigLoaded { config, forced: *forced })));
             }
             Happening::ReloadInvalid(kind) => {
@@ -348,9 +373,14 @@ impl World {
     pub fn process_started(&mut self) {
         self.watch = Watch::new(&self.config);
         self.started = self.now;
+        self.wakeup = Some(Instant::START);
         self.stalled_until = self.now;
         self.completed = false;
         self.commanded = false;
+        self.quarantined = false;
+        self.emptied = false;
+        self.reloaded = false;
+        self.inherited = true;
     }
 
     /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
@@ -368,24 +398,30 @@ impl World {
     /// The engine made a step; nothing of what it asks for has been done yet.
     pub fn observe(&mut self, engine: &Engine, input: &Input, actions: &[Action]) {
         self.steps += 1;
-        let elapsed = self.now.since(self.started);
-        self.trace.step(engine, input, actions, elapsed);
         self.coverage.step(engine);
         for action in actions {
             self.write_down(action);
         }
+        self.wakeup = engine.wakeup().map(|(at, _)| at);
+        let step = Step {
+            now: self.now,
+            elapsed: self.now.since(self.started),
+            input,
+            actions,
+            engine,
+            wakeup: self.wakeup,
+            in_flight: self.link.in_flight(),
+            plugin: self.link.plugin(),
+        };
+        self.trace.step(&step);
         if self.settings.oracles {
-            let step = Step {
-                now: self.now,
-                elapsed,
-                input,
-                actions,
-                engine,
-                in_flight: self.link.in_flight(),
-                plugin: self.link.plugin(),
-            };
             self.watch.step(&step, &mut self.ledger);
         }
+    }
+
+    /// When the engine wants to run next, by the world's time, as it said after its last step.
+    pub fn engine_wakeup(&self) -> Option<Instant> {
+        Some(self.started + self.wakeup?.since_start())
     }
 
     /// What people read about an action.
@@ -399,6 +435,8 @@ impl World {
             Action::Tell(event) => {
                 self.told.insert(event.name());
                 self.completed |= matches!(**event, Event::WarmupComplete { .. });
+                self.quarantined |= matches!(**event, Event::CallQuarantined { .. });
+                self.reloaded |= matches!(**event, Event::ConfigLoaded { reload: true, .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);
@@ -447,8 +485,8 @@ impl World {
     }
 
     /// The text of the timeline so far.
-    pub fn timeline(&self) -> String {
-        self.timeline.to_string()
+    pub fn timeline(&self) -> &str {
+        self.timeline.text()
     }
 
     fn named(&self, config: &str) -> Result<Arc<Config>, String> {

@@ -2,6 +2,9 @@
 //!
 //! `SEEDS=1000000 FROM=0 cargo test -p maglev-sim --test mass -- seeds` plays more of one part.
 
+#[path = "mass/mutants.rs"]
+mod mutants;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,7 +26,7 @@ fn jobs() -> usize {
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn() -> Vec<String>); 1] = [("seeds", seeds)];
+    let parts: [(&str, fn() -> Vec<String>); 2] = [("seeds", seeds), ("mutants", mutants::mutants)];
     let mut wrong = Vec::new();
     for (name, part) in parts {
         if asked.is_empty() || asked.iter().any(|wanted| name.contains(wanted.as_str())) {
@@ -66,11 +69,14 @@ fn seeds() -> Vec<String> {
     wrong
 }
 
-/// Oracles that were never evaluated.
+/// Oracles that were never evaluated, and faults that never met a state.
 fn gaps(sums: &Sums) -> Vec<String> {
-    let unjudged =
-        Oracle::ALL.iter().filter(|oracle| sums.counts.of(**oracle) == 0 && **oracle != Oracle::Told);
-    unjudged.map(|oracle| format!("{} was never evaluated", oracle.id())).collect()
+    let unjudged = |oracle: &&Oracle| sums.counts.of(**oracle) == 0 && **oracle != Oracle::Told;
+    let unjudged = Oracle::ALL.iter().filter(unjudged);
+    let mut gaps: Vec<String> =
+        unjudged.map(|oracle| format!("{} was never evaluated", oracle.id())).collect();
+    gaps.extend(sums.coverage.gaps());
+    gaps
 }
 
 /// The first failure, from red to a file on screen.

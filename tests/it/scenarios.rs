@@ -87,3 +87,44 @@ fn every_timeline_belongs_to_a_scenario() {
         assert!(names.contains(&file), "snapshots/scenarios/{file} has no scenario: delete it");
     }
 }
+
+/// Groups of scenarios by the first word of their names, as the index shows them.
+const GROUPS: [(&str, &str); 5] = [
+    ("warmup", "Warm-up: hands off, release, over"),
+    ("health", "Health: verdicts and faults of our own"),
+    ("sync", "Syncing: calls, refusals, deaths of VPP, strangers"),
+    ("reload", "Reloads"),
+    ("sim", "Found by the simulator: each failed before its fix"),
+];
+
+const INDEX_HEAD: &str = "# Scenarios\n\n\
+    Each file of `fixtures/scenarios` is a whole run on simulated time: a configuration, what the world does, and what must\n\
+    be seen. Its timeline stands in `snapshots/scenarios` and was read by a person. Both lanes play all of them in\n\
+    `cargo test`; `SCENARIO=name cargo test --test it scenarios -- --nocapture` prints one, and\n\
+    `cargo run -p maglev-sim -- play fixtures/scenarios/NAME.yaml --html page.html` shows it.\n\n\
+    This page is written by `make snapshots`.\n";
+
+/// `docs/scenarios.md`: one line per scenario, in its own words.
+#[test]
+fn the_index_has_a_line_for_each_scenario() {
+    use std::fmt::Write as _;
+    let scenarios = scenarios();
+    let mut page = INDEX_HEAD.to_owned();
+    for (prefix, title) in GROUPS {
+        let _ = write!(page, "\n## {title}\n\n| scenario | what must be seen |\n|---|---|\n");
+        let of_group = |name: &str| name.split('-').next() == Some(prefix);
+        for (name, scenario) in scenarios.iter().filter(|(name, _)| of_group(name)) {
+            let about = scenario.about.trim().replace('|', "\\|").replace('\n', " ");
+            let _ = writeln!(page, "| [{name}](../fixtures/scenarios/{name}.yaml) | {about} |");
+        }
+    }
+    for (name, _) in &scenarios {
+        assert!(page.contains(&format!("[{name}]")), "{name} belongs to no group: add one to GROUPS");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios.md");
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&path, &page).expect("docs can be written");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == page, "docs/scenarios.md is not what the scenarios say: run `make snapshots`");
+}

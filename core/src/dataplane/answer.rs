@@ -21,6 +21,10 @@ impl Dataplane {
     ) -> Progress {
         self.link.heard(ctx.now, call);
         let Some(sent) = self.window.remove(&call) else { return Progress::default() };
+        if self.death_gasp.as_ref() == Some(&sent.request) && !mutant!(AnswerAcquitsNobody) {
+            // VPP has survived it since: the next death begins a new row.
+            self.death_gasp = None;
+        }
         let progress = self.on_answer(ctx, call, &sent, reply, out);
         // VPP answers in order: whatever is older and unanswered will never be answered.
         if self.window.first_key_value().is_some_and(|(oldest, _)| *oldest < call) {

@@ -40,7 +40,7 @@ pub(super) enum Reading {
 /// which may be long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spot {
-    keys: BTreeSet<VipKey>,
+    pub keys: BTreeSet<VipKey>,
     last: CallId,
 }
 

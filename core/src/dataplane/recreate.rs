@@ -12,13 +12,13 @@ use crate::action::Action;
 use crate::config::Strangers;
 use crate::event::{Cause, Event};
 use crate::hazard;
-use crate::model::{Flows, Prefix, VipKey, Write};
+use crate::model::{Flows, Prefix, Request, VipKey, Write};
 use crate::reconcile::{Stage, Want};
 use crate::time::Instant;
 use crate::warmup::Phase;
 
 use super::vip::{Doom, Vip, ipv6_alias, keys_of};
-use super::{Context, Dataplane, tell};
+use super::{Context, Dataplane, Sent, tell};
 
 /// Each recreate leaks a table in VPP: at most one per frontend in this time.
 const RECREATE_PAUSE: Duration = Duration::from_secs(600);
@@ -237,6 +237,10 @@ impl Dataplane {
         let (doom, seen) = (vip.doom?, vip.expected.as_ref()?);
         let name = doom.alias.unwrap_or(key);
         if !seen.servers.is_empty() && !mutant!(VipBeforeServers) {
+            if self.is_flushing(key) {
+                // Somebody has added them since: they go when it is done, and are flushed in their turn.
+                return None;
+            }
             let delete = |(server, _): &(core::net::IpAddr, _)| Write::DelAs {
                 vip: name,
                 server: *server,
@@ -255,6 +259,11 @@ impl Dataplane {
             return None;
         }
         Some((Stage::TakeDown, Vec::from([Write::FlushVip { vip: name }])))
+    }
+
+    fn is_flushing(&self, key: VipKey) -> bool {
+        let flushes = |sent: &Sent| matches!(sent.request, Request::Write(Write::FlushVip { .. }));
+        self.window.values().any(|sent| sent.vip == Some(key) && flushes(sent))
     }
 
     /// The flush of a stranger that is taken down, when flushes are paced.

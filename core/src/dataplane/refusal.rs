@@ -59,9 +59,10 @@ impl Dataplane {
         self.expect_anew(Some(key));
     }
 
-    /// A refused attempt has sent all it may: look again.
+    /// A refused attempt has sent all it may: look again, once.
     pub(super) fn end_attempt(&mut self, key: VipKey) {
-        if !mutant!(RefusedNotReadAnew) {
+        let is_looked_at = self.spot.as_ref().is_some_and(|spot| spot.keys.contains(&key));
+        if !is_looked_at && !mutant!(RefusedNotReadAnew) {
             self.spots.insert(key);
         }
     }
@@ -70,42 +71,34 @@ impl Dataplane {
     pub(super) fn on_spot_read(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) {
         let name = ctx.name(key);
         let Some(vip) = self.vips.get_mut(&key) else { return };
-        vip.doom = None;
-        self.wake_neighbours(key);
-        let Some(vip) = self.vips.get_mut(&key) else { return };
-        let Some(trouble) = &mut vip.trouble else {
-            self.wake_or_mark(ctx, key);
-            return;
-        };
-        if trouble.broken {
+        if let Some(trouble) = vip.trouble.as_mut().filter(|trouble| trouble.broken) {
             trouble.broken = false;
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(1);
-            let err = trouble.reason.clone();
-            if let (true, Some(frontend)) = (vip.releasing, name.clone()) {
+            let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
+            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most);
+            vip.doom = None;
+            let (releasing, exists) = (vip.releasing, vip.acked.is_some());
+            self.wake_neighbours(key);
+            if let (true, Some(frontend)) = (releasing, name.clone()) {
                 tell(out, Event::WarmupReleaseError { frontend, err: err.clone() });
             }
-            let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
-            let given_up = vip.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= most);
             if given_up {
                 let pause = ctx.lb.sync_interval / (1 + 9 * u32::from(mutant!(RetryTooSoon)));
                 self.stuck(ctx, key, err, Some(ctx.now + pause), out);
                 return;
             }
-            if name.is_none() && vip.acked.is_some() {
+            if name.is_none() && exists {
                 self.doom(ctx, key, false);
                 return;
             }
         }
-        self.wake_or_mark(ctx, key);
-    }
-
-    fn wake_or_mark(&mut self, ctx: &Context<'_>, key: VipKey) {
+        // Without a refusal an operator wanted the look, and a removal under way goes on.
         let forgotten =
             mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
-        if ctx.frontends.find(key).is_some() && !forgotten {
+        if name.is_some() && !forgotten {
             self.mark(ctx, key, Cause::Operator);
-        } else {
+        } else if self.vips.get(&key).is_none_or(|vip| vip.doom.is_none()) {
             self.dirty.remove(&key);
         }
     }

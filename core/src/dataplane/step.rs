@@ -50,7 +50,8 @@ impl Dataplane {
             self.rest(ctx, key, flushes, out);
             return false;
         };
-        let waits = stage != Stage::Urgent && vip.open > 0 && vip.stage.is_some_and(|open| open != stage);
+        // Urgent calls go past everything, but nothing goes past them: they are a stage of their own.
+        let waits = stage != Stage::Urgent && vip.open > 0 && vip.stage != Some(stage);
         if waits && !mutant!(StagesNotAwaited) {
             return false;
         }
@@ -130,6 +131,7 @@ impl Dataplane {
             reconcile::settle(&mut vip.debts, &frontend.want, seen, !vip.met);
             let leaves_zero = !seen.is_positive() && frontend.want.is_positive();
             let kept = vip.kept_while_empty && !mutant!(KeptFlowsFlushed);
+            let leaves_zero = leaves_zero && !mutant!(FlushBeforeServers);
             if leaves_zero && !kept && vip.acked.is_some() && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }

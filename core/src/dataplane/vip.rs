@@ -185,7 +185,8 @@ impl Vip {
         }
         if let Some(doom) = &mut self.doom {
             doom.answered = true;
-            doom.flushed |= matches!(write, Write::FlushVip { .. });
+            // What a server attracted after the flush is not forgotten with it.
+            doom.flushed = matches!(write, Write::FlushVip { .. });
         }
         match write {
             Write::AddVip { src_ip_sticky, .. } => self.sticky = Some(*src_ip_sticky),

@@ -25,6 +25,11 @@ impl Engine {
         self.slots.iter().zip(0u32..).filter_map(|(slot, at)| Some((at, slot.as_ref()?)))
     }
 
+    /// The backend in this slot.
+    pub fn backend(&self, slot: u32) -> Option<&Backend> {
+        self.slot(slot)
+    }
+
     /// The frontends, ascending by key.
     pub const fn frontends(&self) -> &Frontends {
         &self.frontends

@@ -131,7 +131,7 @@ impl Link {
         at: Instant,
     ) -> Result<i32, Crash> {
         let lowers = matches!(write, Write::SetWeight { .. } | Write::DelAs { .. });
-        let vip = write.vip().filter(|_| lowers);
+        let vip = write.vip();
         let before = self.weights(vip);
         let Process::Up(plugin) = &mut self.process else { return Ok(-1) };
         plugin.advance(at);

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use maglev_core::model::{Encap, Flows, Prefix, Protocol, VipKey, Weight, Write};
+use maglev_core::model::{Encap, Flows, LbConf, Prefix, Protocol, VipKey, Weight, Write};
 use maglev_core::{Command, Instant};
 
 use super::site::{Site, address};
@@ -241,7 +241,7 @@ impl<C: Choices> Act<'_, C> {
             table_length: 1_024,
             src_ip_sticky: false,
         };
-        match self.choices.choose(10, "foreign edit") {
+        match self.choices.choose(11, "foreign edit") {
             0 => Write::SetWeight { vip, server, weight, flows: Flows::Keep },
             1 => Write::DelAs { vip, server, flows: Flows::Keep },
             2 => create(tcp(Prefix::host([203, 0, 113, 99].into()), 80), Encap::Gre4),
@@ -251,6 +251,12 @@ impl<C: Choices> Act<'_, C> {
             6 => create(wide, Encap::Gre6),
             7 => Write::AddAs { vip: wide, server: stranger, weight: Weight::seen(1) },
             8 => Write::SetWeight { vip, server, weight, flows: Flows::Flush },
+            9 => Write::SetConf(LbConf {
+                ip4_source: [192, 0, 2, 7].into(),
+                ip6_source: [7; 16].into(),
+                sticky_buckets: 512,
+                flow_timeout_secs: 30,
+            }),
             _ => Write::AddAs { vip, server, weight: Weight::seen(3) },
         }
     }

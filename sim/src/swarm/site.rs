@@ -73,8 +73,10 @@ impl Site {
             ..DraftLb::default()
         };
         let checks = [Self::check(choices), Self::check(choices)];
-        let count = 1 + choices.choose(4, "backends");
-        let backends = (0..count)
+        // Once in a while more than the window of calls takes at once.
+        let crowd = choices.one_in(150, "crowd");
+        let count = if crowd { 80 } else { 1 + choices.choose(4, "backends") };
+        let mut backends: Vec<Member> = (0..count)
             .map(|n| Member {
                 name: format!("b{n}"),
                 last: 10 + u8::try_from(n).unwrap_or(0),
@@ -82,6 +84,9 @@ impl Site {
                 enabled: !choices.one_in(12, "disabled by the file"),
             })
             .collect();
+        if backends.len() > 1 && choices.one_in(6, "two on one address") {
+            backends[1].last = backends[0].last;
+        }
         let six = choices.one_in(5, "IPv6 backends");
         let mut site = Self { lb, checks, backends, frontends: Vec::new(), six };
         for _ in 0..=choices.choose(3, "frontends") {

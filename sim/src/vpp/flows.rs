@@ -121,6 +121,13 @@ impl Sticky {
         room.map_or(Found::Full, |slot| Found::Room { slot, previous: bucket[slot].server })
     }
 
+    /// The server of a flow, if it has one.
+    pub(super) fn holder(&self, hash: u32, vip: u32, clock: u32) -> Option<u32> {
+        let bucket = self.buckets.get(&(hash & (self.count - 1)))?;
+        let mine = |slot: &&Slot| is_alive(slot, clock) && slot.hash == hash && slot.vip == vip;
+        bucket.iter().find(mine).map(|slot| slot.server)
+    }
+
     pub(super) fn write(&mut self, slot: usize, hash: u32, vip: u32, server: u32, expires: u32) {
         let bucket = self.buckets.entry(hash & (self.count - 1)).or_default();
         bucket[slot] = Slot { hash, expires, vip, server };

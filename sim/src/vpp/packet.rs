@@ -71,6 +71,14 @@ impl LbPlugin {
         self.address(self.table(vip)[bucket as usize])
     }
 
+    /// The server that a flow stays with: looks without touching.
+    pub fn holder(&self, flow: &Flow, now: Instant) -> Option<IpAddr> {
+        let index = self.vip_of(flow)?;
+        let hash = flow.hash(self.vips.get(index)?.src_ip_sticky);
+        let clock = self.uptime(now).wrapping_add(CLOCK_OFFSET);
+        self.address(self.sticky.as_ref()?.holder(hash, index, clock)?)
+    }
+
     /// Slots of the sticky table in use that have not timed out.
     pub fn live_flows(&self, now: Instant) -> usize {
         self.sticky.as_ref().map_or(0, |sticky| sticky.alive(self.uptime(now).wrapping_add(CLOCK_OFFSET)))

@@ -4,9 +4,10 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::event::Event;
+use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
-use maglev_core::{Action, CallId, Command, Input, Instant};
+use maglev_core::{Action, CallId, Command, Engine, Input, Instant};
 
 use super::{Execution, Sender, Step, Watcher};
 use crate::oracle::{Ledger, Oracle};
@@ -18,16 +19,20 @@ pub(super) struct Calls {
     /// The dump of all servers on the present connection.
     dump: Option<CallId>,
     looked: bool,
-    /// Somebody else wrote since VPP was read: calls may be idle, and VIPs empty, through no fault of ours.
-    disturbed: bool,
+    /// VPP was read and nobody else wrote since. Otherwise, and of a process before, calls may be idle, and VIPs empty,
+    /// through no fault of ours.
+    undisturbed: bool,
     /// The dump under way was asked for after that.
     dump_is_fresh: bool,
     open: BTreeMap<CallId, Write>,
+    /// Writes that were sent before VPP was read again, and may still be executed.
+    doubtful: BTreeMap<CallId, Write>,
     /// Flushes under way whose backend has moved since.
     outdated: BTreeSet<CallId>,
-    states: BTreeMap<IpAddr, State>,
     /// Flushed, and nothing has happened to it since.
     flushed: BTreeSet<(VipKey, IpAddr)>,
+    /// Frontends that keep the flows of the dead.
+    keeping: BTreeSet<VipKey>,
     /// An operator has set a weight with a flush: any flush may be that one.
     ordered: bool,
 }
@@ -44,8 +49,12 @@ impl Calls {
     fn answered(&mut self, call: CallId, reply: &Reply) {
         if self.dump == Some(call) {
             self.looked = true;
-            self.disturbed &= !self.dump_is_fresh;
+            if !self.undisturbed && self.dump_is_fresh {
+                self.undisturbed = true;
+                self.doubtful.clone_from(&self.open);
+            }
         }
+        self.doubtful.remove(&call);
         if let Some(Write::SetWeight { vip, server, flows: Flows::Flush, .. }) = self.open.remove(&call)
             && *reply == Reply::Done
             && !self.outdated.remove(&call)
@@ -57,22 +66,37 @@ impl Calls {
     #[expect(clippy::wildcard_enum_match_arm, reason = "only backends' states matter here")]
     fn told(&mut self, event: &Event) {
         match event {
-            Event::BackendTransition { address, to, .. } => {
-                match to {
-                    Some(state) => self.states.insert(*address, *state),
-                    None => self.states.remove(address),
-                };
+            Event::BackendTransition { address, .. } => {
                 self.flushed.retain(|(_, server)| server != address);
                 let about_it = |write: &Write| write.server() == Some(*address);
                 self.outdated.extend(self.open.iter().filter(|(_, w)| about_it(w)).map(|(call, _)| *call));
             }
-            Event::VppConnect { restarted: true, .. } => self.flushed.clear(),
+            Event::VppConnect { restarted, .. } => {
+                // Nothing of an earlier connection is executed any more.
+                self.doubtful.clear();
+                if *restarted {
+                    self.flushed.clear();
+                }
+            }
             _ => (),
         }
     }
 
+    /// Another configuration is in force. Where the wish for a flush arises anew, that is another edge.
+    fn reloaded(&mut self, frontends: &[Frontend]) {
+        for frontend in frontends {
+            let vip = frontend.vip();
+            if !frontend.flush_on_down {
+                self.keeping.insert(vip);
+            } else if self.keeping.remove(&vip) {
+                self.flushed.retain(|(flushed, _)| *flushed != vip);
+            }
+        }
+    }
+
     /// A call is about to be sent.
-    fn call(&mut self, call: CallId, request: &Request, now: Instant, ledger: &mut Ledger) {
+    fn call(&mut self, call: CallId, request: &Request, step: &Step<'_>, ledger: &mut Ledger) {
+        let now = step.now;
         match request {
             Request::Read(Read::Servers(None)) => {
                 self.dump = Some(call);
@@ -84,7 +108,7 @@ impl Calls {
                     format!("{write} was sent before VPP was looked at")
                 });
                 self.judge_order(write, now, ledger);
-                self.judge_flush(write, now, ledger);
+                self.judge_flush(write, step, ledger);
                 self.open.insert(call, write.clone());
             }
         }
@@ -107,13 +131,14 @@ impl Calls {
     }
 
     /// A flush is for the dead or for an operator, and for each edge once.
-    fn judge_flush(&mut self, write: &Write, now: Instant, ledger: &mut Ledger) {
+    fn judge_flush(&mut self, write: &Write, step: &Step<'_>, ledger: &mut Ledger) {
+        let now = step.now;
         match write {
             Write::SetWeight { vip, server, flows: Flows::Flush, .. } if !self.ordered => {
-                let state = self.states.get(server);
-                let is_alive = matches!(state, Some(State::Up | State::Unknown | State::Paused));
-                ledger.judge(Oracle::FlushReason, now, !is_alive, || {
-                    format!("{write} was sent of one that is {}", state.map_or("", |state| state.word()))
+                let states = entries(step.engine, *vip, *server);
+                ledger.judge(Oracle::FlushReason, now, may_flush(&states), || {
+                    let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+                    format!("{write} was sent of one that is {}", words.join(" and "))
                 });
                 let again = self.flushed.contains(&(*vip, *server));
                 ledger
@@ -134,15 +159,37 @@ impl Calls {
     }
 }
 
+/// The states of all that a frontend has on one address; nothing if a reload took them out.
+fn entries(engine: &Engine, vip: VipKey, server: IpAddr) -> Vec<State> {
+    let members = engine.frontends().find(vip).map(|frontend| &frontend.members).into_iter().flatten();
+    members.filter(|member| member.address == server).map(|member| member.standing.state).collect()
+}
+
+/// A disabled one rules its address, and then a paused one; otherwise all must be down.
+fn may_flush(states: &[State]) -> bool {
+    states.contains(&State::Disabled) || states.iter().all(|state| *state == State::Down)
+}
+
 impl Watcher for Calls {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         if let Input::VppReplied { call, reply, .. } = step.input {
+            // A deadline of this instant came before it: what a connection that was given up says is not heard.
+            let is_done = |action: &Action| matches!(action, Action::Tell(event) if matches!(**event, Event::Changed { .. }));
+            let gave_up = step.actions.iter().any(|action| matches!(action, Action::Disconnect(_)));
+            if gave_up && !step.actions.iter().any(is_done) {
+                self.ended();
+            }
             self.answered(*call, reply);
         }
         for action in step.actions {
             match action {
-                Action::Tell(event) => self.told(event),
-                Action::Call { call, request, .. } => self.call(*call, request, step.now, ledger),
+                Action::Tell(event) => {
+                    self.told(event);
+                    if matches!(**event, Event::ConfigLoaded { .. }) {
+                        self.reloaded(step.engine.frontends().list());
+                    }
+                }
+                Action::Call { call, request, .. } => self.call(*call, request, step, ledger),
                 Action::Disconnect(_) => self.ended(),
                 Action::StartProbe(_)
                 | Action::CancelProbe(_)
@@ -159,13 +206,16 @@ impl Watcher for Calls {
 
     fn executed(&mut self, done: &Execution, ledger: &mut Ledger) {
         if done.by == Sender::Stranger {
-            self.disturbed = true;
+            self.undisturbed = false;
             self.flushed.clear();
+            // Nor is what was flushed before that and is not answered yet.
+            self.outdated.extend(self.open.keys().copied());
             // It may or may not be in the answer that is under way.
             self.dump_is_fresh = false;
             return;
         }
         let Execution { at, write, .. } = done;
+        let disturbed = !self.undisturbed || self.doubtful.values().any(|open| open == write);
         match write {
             Write::FlushVip { .. } => {
                 ledger.judge(Oracle::KnownVip, *at, !done.wild, || format!("{write}: VPP does not know it"));
@@ -175,7 +225,7 @@ impl Watcher for Calls {
                     format!("{write}: VPP has no GRE sources yet")
                 });
             }
-            Write::SetWeight { flows: Flows::Keep, .. } if done.retval == 0 && !self.disturbed => {
+            Write::SetWeight { flows: Flows::Keep, .. } if done.retval == 0 && !disturbed => {
                 ledger.judge(Oracle::Idle, *at, !done.idle, || format!("{write} changed nothing"));
             }
             Write::AddAs { .. }
@@ -195,7 +245,7 @@ impl Watcher for Calls {
             | Write::DelVip { .. }
             | Write::FlushVip { .. } => false,
         };
-        if lowers && !self.disturbed && done.must_serve && done.positive.0 {
+        if lowers && !disturbed && done.must_serve && done.positive.0 {
             ledger.judge(Oracle::Emptied, *at, done.positive.1, || {
                 format!("{write} took the last positive weight of its VIP")
             });

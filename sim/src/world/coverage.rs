@@ -45,6 +45,10 @@ const KINDS: [&str; 34] = [
     "daemon restart",
 ];
 
+/// Those of them that strike a call.
+const STRIKES: [&str; 5] =
+    ["call refused", "reply lost", "reply late", "link drop after a call", "restart after a call"];
+
 /// Columns of the table within a phase.
 const LINKS: [&str; 3] = ["down", "reading", "up"];
 const PHASES: [Phase; 3] = [Phase::HandsOff, Phase::Release, Phase::Over];
@@ -59,6 +63,24 @@ pub struct Cell {
     pub phase: Phase,
     /// `down`, `reading` (connected, picture not whole) or `up`.
     pub link: &'static str,
+}
+
+impl Cell {
+    /// Why it cannot be hit, if it cannot.
+    pub fn impossible(self) -> Option<&'static str> {
+        let strikes = STRIKES.contains(&self.kind);
+        if strikes && self.link == "down" {
+            return Some(
+                "a fault strikes a call that VPP executes, and there is no call without a connection",
+            );
+        }
+        if self.kind == "call refused" && (self.phase == Phase::HandsOff || self.link == "reading") {
+            return Some(
+                "VPP refuses writes only, and none is sent in hands-off or before VPP has been read",
+            );
+        }
+        None
+    }
 }
 
 impl fmt::Display for Cell {
@@ -127,6 +149,16 @@ impl Coverage {
         }
     }
 
+    /// Possible cells that were never hit, and impossible ones that were: a blind spot, or a reason that is wrong.
+    pub fn gaps(&self) -> Vec<String> {
+        let gap = |(cell, hits): (Cell, u32)| match (cell.impossible(), hits) {
+            (None, 0) => Some(format!("{cell} was never hit: teach the generator")),
+            (Some(why), 1..) => Some(format!("{cell} was hit, and was thought impossible: {why}")),
+            (None, _) | (Some(_), 0) => None,
+        };
+        self.cells().filter_map(gap).collect()
+    }
+
     /// Every cell and how often it was hit.
     pub fn cells(&self) -> impl Iterator<Item = (Cell, u32)> {
         self.hits.iter().enumerate().map(|(at, hits)| {
@@ -153,9 +185,12 @@ impl fmt::Display for Coverage {
             if at % (PHASES.len() * LINKS.len()) == 0 {
                 write!(f, "\n{:<24}", cell.kind)?;
             }
-            write!(f, "{hits:>10} ")?;
+            match (cell.impossible(), hits) {
+                (Some(_), 0) => write!(f, "{:>10} ", "-")?,
+                _ => write!(f, "{hits:>10} ")?,
+            }
         }
-        writeln!(f)
+        writeln!(f, "\n- is impossible: no call without a connection, no write in hands-off or before a look")
     }
 }
 

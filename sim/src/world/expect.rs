@@ -72,7 +72,8 @@ impl World {
     /// VIPs in VPP that no frontend names, where they are to be removed.
     pub(super) fn strangers(&self, engine: &Engine) -> Vec<String> {
         let Some(plugin) = self.link.plugin() else { return Vec::new() };
-        if engine.config().lb().strangers == Strangers::Keep || engine.frontends().is_empty() {
+        let may_go = !engine.frontends().is_empty() || self.emptied;
+        if engine.config().lb().strangers == Strangers::Keep || !may_go {
             return Vec::new();
         }
         let is_ours = |vip: VipKey| engine.frontends().find(vip).is_some();

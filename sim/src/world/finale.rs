@@ -3,12 +3,16 @@
 //!
 //! The bound is the sum of what may follow one after the other: a warm-up that has just begun, the longest verdict,
 //! what a lost reply and a lost link cost, and the drift checks that find what somebody else did.
+//!
+//! Who is out of sync at the end of the first act is tried once more within a sync interval. Where looking at VPP has
+//! killed it twice, nothing is sent until somebody acts: that must be told, and then there is nothing to wait for.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use maglev_core::config::Check;
 use maglev_core::health::State;
+use maglev_core::model::{Read, Request};
 use maglev_core::warmup::Phase;
 use maglev_core::{Config, Engine, GoDuration, Instant};
 
@@ -18,6 +22,9 @@ use crate::script::{Behaviour, Conclusion, Scenario};
 
 /// The world is looked at so often until it is at rest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// And so often until a drift check is over.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A CLI command without an answer, the end of that connection, the longest pause, and the next handshake.
 const LINK: Duration = Duration::from_secs(30 + 5 + 5 + 5);
@@ -50,6 +57,8 @@ enum Stage {
     /// That it lasts.
     Silent {
         until: Instant,
+        /// A drift check may be under way just then: one look more, up to here.
+        latest: Instant,
         writes: u64,
     },
     /// That a restart changes nothing.
@@ -121,7 +130,7 @@ pub(super) fn turn(world: &mut World, engine: Option<&Engine>) -> Option<Effect>
             let is_possible = engine.is_some() && world.link.is_serving();
             debug_assert!(now >= conclusion.from, "the finale is due");
             world.finale.stage = if is_possible {
-                Stage::Settling { look: now.max(world.stalled_until) + LOOK_EVERY }
+                Stage::Settling { look: world.last_change() + LOOK_EVERY }
             } else {
                 Stage::Over
             };
@@ -131,7 +140,11 @@ pub(super) fn turn(world: &mut World, engine: Option<&Engine>) -> Option<Effect>
             settle(world, engine);
             None
         }
-        Stage::Silent { writes, .. } => {
+        Stage::Silent { latest, writes, .. } => {
+            if now < latest && engine.is_some_and(|engine| !engine.dataplane().is_quiet()) {
+                world.finale.stage = Stage::Silent { until: now + LOOK_AGAIN, latest, writes };
+                return None;
+            }
             let more = world.link.tally().writes - writes;
             world.ledger.judge(Oracle::Silence, now, more == 0, || {
                 format!("{more} more writes were sent after everything was as wanted")
@@ -163,9 +176,16 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
         world.finale.stage = Stage::Over;
         return;
     };
-    let from = world.finale.conclusion.map_or(now, |conclusion| conclusion.from).max(world.stalled_until);
+    if world.is_blinded(engine) {
+        let is_told = world.quarantined;
+        world
+            .ledger
+            .judge(Oracle::Stated, now, is_told, || "a read is held back, and it was not told".into());
+        world.finale.stage = Stage::Over;
+        return;
+    }
     let left = world.unsettled(engine);
-    let late = now.since(from) > world.finale.bound;
+    let late = now.since(world.last_change()) > world.finale.bound;
     if left.is_empty() || late {
         let bound = world.finale.bound;
         world.ledger.judge(Oracle::Converges, now, left.is_empty(), || {
@@ -177,7 +197,8 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
     } else if left.is_empty() {
         world.at_rest(engine);
         let until = now + world.finale.interval + world.finale.interval.min(Duration::from_secs(5));
-        world.finale.stage = Stage::Silent { until, writes: world.link.tally().writes };
+        let writes = world.link.tally().writes;
+        world.finale.stage = Stage::Silent { until, latest: until + LOOK_EVERY, writes };
     } else {
         world.finale.stage = Stage::Settling { look: now + LOOK_EVERY };
     }
@@ -186,7 +207,9 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
 fn restart(world: &mut World, engine: Option<&Engine>) -> Option<Effect> {
     let asked = world.finale.conclusion.is_some_and(|conclusion| conclusion.restart);
     // Operators' choices are lost with the process, and who is out of sync goes on trying.
-    let is_calm = engine.is_some_and(|engine| engine.dataplane().out_of_sync().next().is_none());
+    let is_calm = engine.is_some_and(|engine| {
+        engine.dataplane().out_of_sync().next().is_none() && world.hashes_as_wanted(engine)
+    });
     if !asked || !is_calm || world.commanded || !world.ledger.is_clean() {
         world.finale.stage = Stage::Over;
         return None;
@@ -197,6 +220,29 @@ fn restart(world: &mut World, engine: Option<&Engine>) -> Option<Effect> {
 }
 
 impl World {
+    /// The beginning of the second act, as soon as maglevd runs and VPP answers.
+    fn last_change(&self) -> Instant {
+        let from = self.finale.conclusion.map_or(self.now, |conclusion| conclusion.from);
+        from.max(self.stalled_until).max(self.link.stalled_until())
+    }
+
+    /// Looking at VPP was the last thing before two deaths in a row: it is left alone until somebody acts.
+    pub(crate) fn is_blinded(&self, engine: &Engine) -> bool {
+        let is_look = |request: &Request| {
+            matches!(request, Request::Read(Read::Conf | Read::Vips | Read::Servers(None)))
+        };
+        let dataplane = engine.dataplane();
+        dataplane.is_connected() && !dataplane.has_picture() && dataplane.held_back().any(is_look)
+    }
+
+    /// Whether no VIP waits for a recreate that may be made once in ten minutes; a new process does not know of it.
+    fn hashes_as_wanted(&self, engine: &Engine) -> bool {
+        let rows = self.link.plugin().and_then(|plugin| plugin.sticky().ok()).unwrap_or_default();
+        rows.iter().all(|(vip, sticky)| {
+            engine.frontends().find(*vip).is_none_or(|frontend| frontend.want.src_ip_sticky == *sticky)
+        })
+    }
+
     /// Why the world is not at rest; nothing if it is.
     pub(crate) fn unsettled(&self, engine: &Engine) -> Vec<String> {
         let mut left = Vec::new();
@@ -205,6 +251,10 @@ impl World {
         }
         if !engine.dataplane().is_connected() {
             left.push("VPP is not connected".to_owned());
+        }
+        if self.now.since(self.last_change()) < LINK + self.finale.interval {
+            let tried = engine.dataplane().out_of_sync();
+            left.extend(tried.map(|(vip, _, _)| format!("{vip} is out of sync and will be tried again")));
         }
         left.extend(self.unsure(engine));
         if left.is_empty() && !engine.dataplane().is_quiet() {
@@ -253,6 +303,8 @@ impl World {
     /// What must hold at rest.
     pub(crate) fn at_rest(&mut self, engine: &Engine) {
         let now = self.now;
+        self.judge_flows(engine);
+        self.judge_fresh_start(engine);
         let stated: BTreeMap<_, _> =
             engine.dataplane().out_of_sync().map(|(vip, since, _)| (vip, since)).collect();
         let silent = self.differences(engine, true).into_iter();

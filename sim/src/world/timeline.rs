@@ -38,6 +38,10 @@ impl Timeline {
         }
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn line(&mut self, at: Instant, who: &str, what: &dyn fmt::Display) {
         if self.is_read {
             let time = time(at).to_string();

@@ -1,9 +1,10 @@
 //! A hash over everything that the engine heard, did, armed and was, so that two runs can be compared step by step.
 
 use core::hash::Hasher;
-use core::time::Duration;
 
-use maglev_core::{Action, Engine, Input, digest};
+use maglev_core::digest;
+
+use crate::watch::Step;
 
 /// The prime of FNV-1a for 128 bits.
 const PRIME: u128 = (1 << 88) + 0x13b;
@@ -46,9 +47,13 @@ impl Hasher for Chain {
     }
 }
 
+/// The whole state is hashed every so many steps: what differs there stays different, and is seen a little later.
+const STATE_EVERY: u64 = 8;
+
 /// The chain so far.
 #[derive(Clone)]
 pub(super) struct Trace {
+    taken: u64,
     chain: Option<Chain>,
     /// The chain after every step, if somebody wants to know where two runs part.
     steps: Option<Vec<u128>>,
@@ -56,16 +61,19 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn new(is_on: bool, keeps_steps: bool) -> Self {
-        Self { chain: is_on.then(Chain::default), steps: keeps_steps.then(Vec::new) }
+        Self { taken: 0, chain: is_on.then(Chain::default), steps: keeps_steps.then(Vec::new) }
     }
 
-    pub(super) fn step(&mut self, engine: &Engine, input: &Input, actions: &[Action], elapsed: Duration) {
+    pub(super) fn step(&mut self, step: &Step<'_>) {
         let Some(chain) = &mut self.chain else { return };
-        chain.write_u64(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
-        digest::plain(input, chain);
-        digest::plain(actions, chain);
-        digest::plain(&engine.wakeup(), chain);
-        engine.digest(chain);
+        chain.write_u64(u64::try_from(step.elapsed.as_nanos()).unwrap_or(u64::MAX));
+        digest::plain(step.input, chain);
+        digest::plain(step.actions, chain);
+        digest::plain(&step.wakeup, chain);
+        self.taken += 1;
+        if self.taken.is_multiple_of(STATE_EVERY) || self.steps.is_some() {
+            step.engine.digest(chain);
+        }
         if let Some(steps) = &mut self.steps {
             steps.push(chain.0);
         }

@@ -1,13 +1,16 @@
 //! Flows of clients, to see what a change does to those who use the service.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use maglev_core::Instant;
-use maglev_core::model::VipKey;
+use maglev_core::model::{Flows, VipKey, Write};
 
 use super::PACKET_EVERY;
-use crate::vpp::{Flow, LbPlugin, Verdict};
+use crate::oracle::{Ledger, Oracle};
+use crate::vpp::{Flow, LbPlugin, Tracking, Verdict};
+use crate::watch::{Execution, Sender};
 
 /// The flows of all frontends, and what has become of them.
 #[derive(Clone, Default)]
@@ -22,10 +25,32 @@ pub(super) struct Traffic {
 /// The flows of one frontend.
 #[derive(Clone)]
 struct Stream {
-    flows: Vec<(Flow, Option<IpAddr>)>,
+    vip: VipKey,
+    flows: Vec<(Flow, Option<Home>)>,
     next: Instant,
     /// Dropped at the last turn, so that a lasting outage is said once.
     was_dropped: u64,
+}
+
+/// Where a flow was seen last.
+#[derive(Clone, Copy)]
+struct Home {
+    server: IpAddr,
+    /// VPP remembers it, as far as is known, until then.
+    until: Option<Instant>,
+}
+
+/// VPP counts the idle time of flows in whole seconds.
+const GRAIN: Duration = Duration::from_secs(1);
+
+impl Stream {
+    /// Something was done that flows may move for.
+    fn excuse(&mut self, server: Option<IpAddr>) {
+        let homes = self.flows.iter_mut().filter_map(|(_, home)| home.as_mut());
+        homes
+            .filter(|home| server.is_none_or(|server| server == home.server))
+            .for_each(|home| home.until = None);
+    }
 }
 
 impl Traffic {
@@ -34,7 +59,7 @@ impl Traffic {
         self.streams.remove(frontend);
         if flows > 0 {
             let flows = (0..flows).map(|n| (flow(vip, n), None)).collect();
-            self.streams.insert(frontend.to_owned(), Stream { flows, next: now, was_dropped: 0 });
+            self.streams.insert(frontend.to_owned(), Stream { vip, flows, next: now, was_dropped: 0 });
         }
     }
 
@@ -42,8 +67,41 @@ impl Traffic {
         self.streams.values().map(|stream| stream.next).min()
     }
 
+    /// All flows, and the VIP that each is meant for.
+    pub(super) fn flows(&self) -> impl Iterator<Item = (VipKey, &Flow)> {
+        self.streams.values().flat_map(|stream| stream.flows.iter().map(|(flow, _)| (stream.vip, flow)))
+    }
+
+    /// VPP executed a write: some are a reason for flows to move.
+    pub(super) fn executed(&mut self, done: &Execution) {
+        let everybody = done.by == Sender::Stranger || matches!(done.write, Write::SetConf(_));
+        let server = match &done.write {
+            _ if everybody => None,
+            Write::FlushVip { .. } | Write::DelVip { .. } => None,
+            Write::SetWeight { server, flows: Flows::Flush, .. }
+            | Write::DelAs { server, flows: Flows::Flush, .. } => Some(*server),
+            Write::SetConf(_)
+            | Write::AddVip { .. }
+            | Write::AddAs { .. }
+            | Write::SetWeight { flows: Flows::Keep, .. }
+            | Write::DelAs { flows: Flows::Keep, .. } => return,
+        };
+        let mine = |stream: &&mut Stream| everybody || done.write.vip() == Some(stream.vip);
+        self.streams.values_mut().filter(mine).for_each(|stream| stream.excuse(server));
+    }
+
+    /// VPP is another process.
+    pub(super) fn vpp_replaced(&mut self) {
+        self.streams.values_mut().for_each(|stream| stream.excuse(None));
+    }
+
     /// Sends what is due, and says what changed.
-    pub(super) fn send(&mut self, mut vpp: Option<&mut LbPlugin>, now: Instant) -> Vec<String> {
+    pub(super) fn send(
+        &mut self,
+        mut vpp: Option<&mut LbPlugin>,
+        now: Instant,
+        ledger: &mut Ledger,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         for (frontend, stream) in &mut self.streams {
             if stream.next > now {
@@ -51,10 +109,21 @@ impl Traffic {
             }
             stream.next += PACKET_EVERY;
             let (mut moved, mut dropped) = (0, 0);
-            for (flow, server) in &mut stream.flows {
+            let idle = vpp.as_ref().map_or(0, |vpp| vpp.conf().flow_timeout_secs);
+            let idle = Duration::from_secs(idle.into()).saturating_sub(GRAIN);
+            for (flow, home) in &mut stream.flows {
                 match vpp.as_mut().map_or(Verdict::NotOurs, |vpp| vpp.packet(flow, now)) {
-                    Verdict::Server(address, _) => {
-                        moved += u64::from(server.replace(address).is_some_and(|before| before != address));
+                    Verdict::Server(server, tracking) => {
+                        // One that met an empty VIP looks like a new one at every packet.
+                        let until = (tracking == Tracking::Existing).then_some(now + idle);
+                        let before = home.replace(Home { server, until });
+                        let moves = before.is_some_and(|before| before.server != server);
+                        moved += u64::from(moves);
+                        if before.and_then(|before| before.until).is_some_and(|until| now < until) {
+                            ledger.judge(Oracle::FlowsKept, now, !moves, || {
+                                format!("a flow of {frontend} moved to {server} for no reason")
+                            });
+                        }
                     }
                     Verdict::Dropped | Verdict::NotOurs => dropped += 1,
                 }

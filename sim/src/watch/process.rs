@@ -1,0 +1,60 @@
+//! How a process behaves around a reload and at its end.
+
+use core::time::Duration;
+
+use maglev_core::model::Request;
+use maglev_core::{Action, Event, GoDuration, Instant};
+
+use super::units::Units;
+use super::{Step, Watcher};
+use crate::oracle::{Ledger, Oracle};
+
+/// SIGTERM gives what is under way this long.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// The life of one process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Process {
+    units: Units,
+    stopped: Option<Instant>,
+}
+
+impl Process {
+    fn judge_end(&self, since: Instant, step: &Step<'_>, ledger: &mut Ledger) {
+        for action in step.actions {
+            if let Action::Call { request: Request::Write(write), .. } = action {
+                let is_rest = write.vip().is_some_and(|vip| self.units.is_under_way(vip.prefix));
+                ledger.judge(Oracle::Shutdown, step.now, is_rest, || {
+                    format!("{write} was sent after SIGTERM, and belongs to no recreate")
+                });
+            }
+        }
+        let ends = step.actions.iter().any(|action| matches!(action, Action::Exit));
+        let lasts = step.now.since(since);
+        ledger.judge(Oracle::Shutdown, step.now, ends || lasts < END_LIMIT, || {
+            format!("the process lives on {} after SIGTERM", GoDuration(lasts))
+        });
+    }
+}
+
+impl Watcher for Process {
+    fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
+        self.units.step(step);
+        if let Some(since) = self.stopped {
+            return self.judge_end(since, step, ledger);
+        }
+        for action in step.actions {
+            let Action::Tell(event) = action else { continue };
+            if matches!(**event, Event::ConfigLoaded { reload: true, .. }) {
+                let early = step.engine.dataplane().is_quiet();
+                ledger.judge(Oracle::InSyncEarly, step.now, !early, || {
+                    "in sync at once after a reload, before VPP was looked at".to_owned()
+                });
+            }
+            // What this very step sent before was sent before the signal.
+            if matches!(**event, Event::Stopping) {
+                self.stopped = Some(step.now);
+            }
+        }
+    }
+}
