@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo hunt test check fmt lint docs deny bench snapshots real-vpp
+.PHONY: help demo hunt test check fmt lint docs deny bench snapshots journals real-vpp
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,10 @@ bench: ## speed and memory beside their goals; `make bench ONLY=engine` measures
 snapshots: ## write snapshots anew; then read `git diff snapshots` as you would read code
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 $(CARGO) test --locked --test it
 	git --no-pager diff --stat -- snapshots
+
+journals: ## make the hashes of the recorded journals anew, after a change of what the engine answers
+	REBASE=1 $(CARGO) test --locked --test it journal::fixtures::every_output
+	git --no-pager diff --stat -- fixtures/journals
 
 real-vpp: ## the suite against a real VPP named by MAGLEV_VPP_BIN and MAGLEV_VPP_PLUGINS
 	@test -n "$$MAGLEV_VPP_BIN" || { echo 'set MAGLEV_VPP_BIN to the vpp binary (vppctl beside it)'; exit 1; }

@@ -7,6 +7,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of a synthetic configuration")]
 
 mod engine;
+mod journal;
 mod latency;
 mod listener;
 mod memory;
@@ -29,6 +30,7 @@ const GROUPS: &[(&str, Measure)] = &[
     ("latency", latency::measure),
     ("programming", programming::measure),
     ("memory", memory::measure),
+    ("journal", journal::a_day),
 ];
 
 fn main() {

@@ -9,6 +9,7 @@ use maglev_core::config::Config;
 use maglev_core::model::{Request, Write};
 use maglev_core::{Clock, Event, Instant};
 use maglevd::clock::SystemClock;
+use maglevd::daemon::Checked;
 use maglevd::prober::Limits;
 use maglevd::service::Service;
 use maglevd::vpp::answer::Answer;
@@ -62,10 +63,12 @@ fn program(vpp: &Vpp, config: &Arc<Config>) -> (Duration, Vec<Write>) {
     };
     let service = Service {
         clock,
-        config: Arc::clone(config),
+        // Nothing is written down, so nobody asks for the draft.
+        config: Checked { config: Arc::clone(config), draft: Arc::default() },
         seed: 1,
         vpp: Some(vpp.connector()),
         limits: Limits::from_rlimit(),
+        journal: None,
         observer,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

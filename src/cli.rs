@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser};
 
+use crate::journal::SIZE_MIN;
 use crate::log::{Format, Threshold};
 
 /// Health-checks backends and programs the Maglev load balancer of VPP.
@@ -96,6 +97,18 @@ pub struct Flags {
         value_parser = BoolishValueParser::new()
     )]
     pub reflection: bool,
+    /// Write down everything that the engine hears, for a replay. A full FILE becomes FILE.1. Not given: nowhere.
+    #[arg(long, env = "MAGLEV_JOURNAL", value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// How large FILE and FILE.1 may be together.
+    #[arg(
+        long,
+        env = "MAGLEV_JOURNAL_SIZE",
+        value_name = "SIZE",
+        default_value = "64M",
+        value_parser = journal_size
+    )]
+    pub journal_size: u64,
     /// Where all chance comes from; drawn once, and logged, if not given.
     #[arg(long, env = "MAGLEV_SEED", value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -144,6 +157,25 @@ fn unless_empty(flag: Arg) -> Arg {
 /// clap's own parser of paths refuses the empty one, which here means that a part is switched off.
 fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Bytes, or a number of K, M or G, which are powers of 1024.
+fn journal_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let shift = match unit.trim_end_matches("iB").trim_end_matches('B') {
+        "" => 0,
+        "k" | "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err("is no size: write 64M, 1G or a number of bytes".to_owned()),
+    };
+    let size = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(1 << shift));
+    match size {
+        None => Err("is no size: write 64M, 1G or a number of bytes".to_owned()),
+        Some(size) if size < SIZE_MIN => Err("is too small for a journal: at least 64K".to_owned()),
+        Some(size) => Ok(size),
+    }
 }
 
 /// Go's programs take `-config` for `--config`. No flag of ours has a short form of several letters.

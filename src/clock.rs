@@ -16,6 +16,11 @@ impl SystemClock {
     pub fn start() -> Self {
         Self { start: tokio::time::Instant::now() }
     }
+
+    /// The wall clock's time when this one stood at zero, since 1970. For people only.
+    pub fn began(&self) -> Duration {
+        wall_time().saturating_sub(self.now().since_start())
+    }
 }
 
 impl Clock for SystemClock {

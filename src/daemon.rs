@@ -10,7 +10,9 @@ mod handle;
 use std::future::{Future, pending};
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::Arc;
 
+use maglev_core::config::Draft;
 use maglev_core::{Action, Clock, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
 use tokio::select;
 use tokio::sync::mpsc;
@@ -18,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::vpp::Order;
 use desk::{Desk, Turn};
 
-pub use handle::{Control, Handle, Refused, Stopped};
+pub use handle::{Checked, Control, Handle, Refused, Stopped};
 
 /// Orders to VPP that can wait in the channel at once.
 ///
@@ -48,6 +50,8 @@ pub trait Ports {
     fn order_vpp(&mut self, order: Order);
     /// Tells people.
     fn tell(&mut self, event: &Event, now: Instant);
+    /// What the engine hears next is a configuration that was checked from this: for who writes it down.
+    fn offers(&mut self, _draft: &Arc<Draft>) {}
     /// The engine is about to hear this: for who writes it down.
     fn hears(&mut self, _input: &Input, _now: Instant) {}
     /// The engine has made its step; its actions are posted next.
@@ -87,6 +91,9 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
             },
         };
         let now = clock.now();
+        if let Control::Configured { config: Ok(checked), .. } = &control {
+            ports.offers(&checked.draft);
+        }
         let input = match desk.open(control, &engine) {
             Turn::Input(input) => input,
             Turn::Served => continue,

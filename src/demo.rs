@@ -14,6 +14,7 @@ mod verdict;
 mod vpp;
 mod words;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -54,6 +55,9 @@ pub struct Flags {
     /// The story to tell: one seed, one story.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+    /// Write down everything that the engine hears, for a replay; the life before a restart of the daemon is in FILE.1.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 fn run_length(text: &str) -> Result<Duration, String> {
@@ -88,7 +92,7 @@ pub fn main(flags: &Flags, clock: SystemClock) -> ExitCode {
 async fn play(flags: &Flags, clock: SystemClock, timeline: &Timeline) -> Result<bool, StageError> {
     let until = flags.run.map_or_else(|| "until Ctrl-C".to_owned(), |run| format!("for {run:?}"));
     timeline.print(Tone::Quiet, &format!("maglevd demo, seed {}, {until}", flags.seed));
-    let mut stage = Stage::build(flags.seed, clock, timeline.clone()).await?;
+    let mut stage = Stage::build(flags.seed, flags.journal.clone(), clock, timeline.clone()).await?;
     let was_interrupted = select! { biased;
         _ = ctrl_c() => true,
         told = tell(&mut stage, flags, clock) => { told?; false }

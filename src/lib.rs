@@ -3,7 +3,7 @@
 //! ```text
 //!  signals, reload ──► daemon::Handle ──┐                  ┌──► prober ──► the backends
 //!                                       ├──► daemon::run ──┼──► vpp ─────► /run/vpp/api.sock
-//!  prober, vpp ──────► inbox ───────────┘                  └──► log
+//!  prober, vpp ──────► inbox ───────────┘                  └──► log, journal
 //! ```
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod journal;
 pub mod listen;
 pub mod log;
 pub mod prober;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::config::{self, ConfigError, Loaded, Options};
-use crate::daemon::{Handle, Refused, Stopped};
+use crate::daemon::{Checked, Handle, Refused, Stopped};
 use crate::log::config_warnings;
 
 /// Where a configuration comes from.
@@ -79,7 +79,7 @@ impl Reloader {
         let config = match read {
             Ok(Ok(loaded)) => {
                 config_warnings(&loaded.warnings);
-                Ok(loaded.config)
+                Ok(Checked { config: loaded.config, draft: loaded.draft })
             }
             Ok(Err(err)) => Err(Refused { kind: err.kind(), err: err.to_string() }),
             // A bug in the reader must not silence the operator who waits for the new configuration.

@@ -6,11 +6,14 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use maglev_core::{Config, Engine, Event, Instant, ProbeId, ProbeOrder};
+use maglev_core::config::Draft;
+use maglev_core::{Action, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_journal::Run;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::clock::SystemClock;
-use crate::daemon::{self, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
+use crate::daemon::{self, Checked, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
+use crate::journal::{Book, Journal};
 use crate::prober::{Limits, Prober};
 use crate::vpp::{self, Order, UnixConnector};
 
@@ -19,13 +22,15 @@ pub struct Service<O> {
     /// Made first thing in the process: warm-up counts from it.
     pub clock: SystemClock,
     /// The first configuration.
-    pub config: Arc<Config>,
+    pub config: Checked,
     /// All chance comes from it.
     pub seed: u64,
     /// `None`: probe only.
     pub vpp: Option<UnixConnector>,
     /// How many probes at once.
     pub limits: Limits,
+    /// Where everything is written down that the engine hears, if anywhere.
+    pub journal: Option<Book>,
     /// Hears every event, in the loop: it must not wait.
     pub observer: O,
 }
@@ -36,20 +41,24 @@ impl<O: FnMut(&Event, Instant) + Send> Service<O> {
         let (handle, controls) = Handle::new();
         let (inbox, inputs) = mpsc::channel(INPUTS_MAX);
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
+        let Checked { config, draft } = self.config;
+        let run =
+            Run { seed: self.seed, vpp: self.vpp.is_some(), draft, began: self.clock.began().as_secs() };
+        let journal = self.journal.map(|book| book.begin(run));
         let (engine, client) = match self.vpp {
             Some(connector) => {
                 let client = vpp::run(connector, taken, inbox.clone());
-                (Engine::new(self.config, self.seed, Instant::START), Box::pin(client) as Client)
+                (Engine::new(config, self.seed, Instant::START), Box::pin(client) as Client)
             }
             None => {
-                let engine = Engine::without_vpp(self.config, self.seed, Instant::START);
+                let engine = Engine::without_vpp(config, self.seed, Instant::START);
                 (engine, Box::pin(pending()) as Client)
             }
         };
         let prober = Prober::new(self.clock, inbox, self.limits);
         let (clock, observer) = (self.clock, self.observer);
         let running = async move {
-            let mut wires = Wires { prober, orders, observer };
+            let mut wires = Wires { prober, orders, journal, observer };
             daemon::run(engine, &clock, Inbox { inputs, controls }, &mut wires, client).await;
         };
         (handle, running)
@@ -62,6 +71,7 @@ type Client = Pin<Box<dyn Future<Output = ()> + Send>>;
 struct Wires<O> {
     prober: Prober<SystemClock>,
     orders: mpsc::Sender<Order>,
+    journal: Option<Journal>,
     observer: O,
 }
 
@@ -88,5 +98,23 @@ impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
 
     fn tell(&mut self, event: &Event, now: Instant) {
         (self.observer)(event, now);
+    }
+
+    fn offers(&mut self, draft: &Arc<Draft>) {
+        if let Some(journal) = &mut self.journal {
+            journal.offers(draft);
+        }
+    }
+
+    fn hears(&mut self, input: &Input, now: Instant) {
+        if let Some(journal) = &mut self.journal {
+            journal.hears(input, now);
+        }
+    }
+
+    fn steps(&mut self, engine: &Engine, actions: &[Action]) {
+        if let Some(journal) = &mut self.journal {
+            journal.steps(engine, actions);
+        }
     }
 }

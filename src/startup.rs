@@ -3,13 +3,14 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use maglev_core::{Config, Event};
+use maglev_core::Event;
 
 use crate::cli::Flags;
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, Loaded, Options};
+use crate::daemon::Checked;
+use crate::journal::{Book, BookError};
 use crate::listen::{Door, ListenError, Welcome};
 use crate::log::{self, Log};
 use crate::prober::Limits;
@@ -27,6 +28,9 @@ pub enum StartError {
     /// A listening address: name another one.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The journal: name another file, or make room.
+    #[error(transparent)]
+    Journal(#[from] BookError),
     /// The system denies what every process needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -37,7 +41,7 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(err) => ExitCode::from(err.exit_code()),
-            Self::Listen(_) | Self::System(_) => ExitCode::FAILURE,
+            Self::Listen(_) | Self::Journal(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }
 
@@ -47,7 +51,9 @@ impl StartError {
             Self::Config(err) => {
                 log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
             }
-            Self::Listen(_) | Self::System(_) => tracing::error!(err = %self, "start-failed"),
+            Self::Listen(_) | Self::Journal(_) | Self::System(_) => {
+                tracing::error!(err = %self, "start-failed");
+            }
         }
     }
 }
@@ -57,7 +63,7 @@ impl StartError {
 pub fn check(flags: &Flags) -> ExitCode {
     let file = flags.config.display();
     match read(flags) {
-        Ok(Loaded { config, warnings }) => {
+        Ok(Loaded { config, warnings, .. }) => {
             for warning in warnings {
                 println!("warning: {warning}");
             }
@@ -105,7 +111,8 @@ pub fn run(flags: &Flags, seed: u64, clock: SystemClock, log: &Log) -> Result<()
     let loaded = read(flags)?;
     log::config_warnings(&loaded.warnings);
     let limits = Limits::from_rlimit();
-    let served = runtime.block_on(serve(flags, loaded.config, seed, clock, limits, signals, log));
+    let config = Checked { config: loaded.config, draft: loaded.draft };
+    let served = runtime.block_on(serve(flags, config, seed, clock, limits, signals, log));
     // Probes that hang in a name service or a namespace do not hold up the end.
     runtime.shutdown_background();
     served
@@ -113,7 +120,7 @@ pub fn run(flags: &Flags, seed: u64, clock: SystemClock, log: &Log) -> Result<()
 
 async fn serve(
     flags: &Flags,
-    config: Arc<Config>,
+    config: Checked,
     seed: u64,
     clock: SystemClock,
     limits: Limits,
@@ -124,8 +131,11 @@ async fn serve(
     if !flags.metrics_addr.is_empty() {
         open("--metrics-addr", &flags.metrics_addr, Welcome::NotYet, clock).await?;
     }
+    // Last of all that can fail: a daemon that does not start leaves the journal of the one before.
+    let journal = flags.journal.as_deref().map(|path| Book::open(path, flags.journal_size)).transpose()?;
     let observer = |event: &Event, _| log::event(event);
-    let (handle, daemon) = Service { clock, config, seed, vpp: connector(flags), limits, observer }.start();
+    let vpp = connector(flags);
+    let (handle, daemon) = Service { clock, config, seed, vpp, limits, journal, observer }.start();
     let reloader = Reloader::new(handle.clone(), options(flags));
     signals.attend(handle, reloader, flags.config.clone(), log.clone());
     daemon.await;

@@ -50,6 +50,8 @@ impl Default for Options {
 pub struct Loaded {
     /// What the engine runs with.
     pub config: Arc<Config>,
+    /// What it was checked from: a journal keeps it, and an engine does not.
+    pub draft: Arc<Draft>,
     /// Legal, but probably not meant. In the order of the file.
     pub warnings: Vec<Finding>,
 }
@@ -91,12 +93,13 @@ pub fn parse(bytes: &[u8], name: &str, options: Options) -> Result<Loaded, Confi
         }
         Ok(_) if !semantic.is_empty() => Err(ConfigError::Semantic { findings: error::in_order(semantic) }),
         Ok((config, warnings)) if warnings.is_empty() => {
-            Ok(Loaded { config: Arc::new(config), warnings: Vec::new() })
+            Ok(Loaded { config: Arc::new(config), draft: Arc::new(draft), warnings: Vec::new() })
         }
         Ok((config, warnings)) => {
             let positions = positions();
             let warnings = warnings.into_iter().map(|warning| positions.find(warning.path, warning.message));
-            Ok(Loaded { config: Arc::new(config), warnings: error::in_order(warnings.collect()) })
+            let warnings = error::in_order(warnings.collect());
+            Ok(Loaded { config: Arc::new(config), draft: Arc::new(draft), warnings })
         }
     }
 }

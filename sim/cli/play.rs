@@ -18,9 +18,9 @@ pub(crate) fn run(args: &Play) -> Result<End, Trouble> {
     let mut told = told.map_err(|error| unplayable(&piece.name, &error))?;
     io::stdout().write_all(told.timeline.as_bytes())?;
     if told.breaches.is_empty()
-        && let Verdict::Breaks(breach) = quietly(|| judge_twice(&piece.plot))
+        && let Verdict::Breaks(breaches) = quietly(|| judge_twice(&piece.plot))
     {
-        told.breaches.push(breach);
+        told.breaches.extend(breaches);
     }
     report(&told.breaches)?;
     if let (Some(path), Some(story)) = (&args.html, &told.story) {

@@ -77,12 +77,15 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 fn remedy(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            "there is no such file: name a scenario such as fixtures/scenarios/sync-04-failover.yaml, or a seed".into()
-        }
-        _ if path.is_dir() => "this is a folder: name one scenario in it".into(),
-        io::ErrorKind::InvalidData => format!("this is no text: {error}; save it as UTF-8"),
-        _ => format!("it cannot be read: {error}"),
+    let kind = error.kind();
+    if kind == io::ErrorKind::NotFound {
+        "there is no such file: name a scenario such as fixtures/scenarios/sync-04-failover.yaml, or a seed"
+            .into()
+    } else if path.is_dir() {
+        "this is a folder: name one scenario in it".into()
+    } else if kind == io::ErrorKind::InvalidData {
+        format!("this is no text: {error}; save it as UTF-8")
+    } else {
+        format!("it cannot be read: {error}; name a scenario file that you may read")
     }
 }

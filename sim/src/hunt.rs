@@ -242,7 +242,7 @@ pub fn hunt(hunt: Hunt, progress: &(dyn Fn(&Sums) -> bool + Sync)) -> Sums {
                     break;
                 }
             }
-            let goes_on = progress(&sums) && !(hunt.stop_at_failure && !sums.failures.is_empty());
+            let goes_on = progress(&sums) && (sums.failures.is_empty() || !hunt.stop_at_failure);
             is_over.fetch_or(!goes_on, Ordering::Relaxed);
             if let Ok(mut all) = all.lock() {
                 all.add(sums);

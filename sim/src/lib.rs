@@ -10,6 +10,7 @@ pub mod hunt;
 pub mod link;
 pub mod oracle;
 pub mod plot;
+pub mod replay;
 pub mod script;
 pub mod shrink;
 pub mod story;

@@ -7,8 +7,10 @@ mod mutants;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Instant;
 
+use maglev_sim::exhaustive::{Found, Lane, search};
 use maglev_sim::hunt::{Failure, Hunt, Sums, hunt, reduce};
 use maglev_sim::oracle::Oracle;
 use maglev_sim::swarm;
@@ -26,7 +28,8 @@ fn jobs() -> usize {
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn() -> Vec<String>); 2] = [("seeds", seeds), ("mutants", mutants::mutants)];
+    let parts: [(&str, fn() -> Vec<String>); 3] =
+        [("seeds", seeds), ("exhaustive", exhaustive), ("mutants", mutants::mutants)];
     let mut wrong = Vec::new();
     for (name, part) in parts {
         if asked.is_empty() || asked.iter().any(|wanted| name.contains(wanted.as_str())) {
@@ -67,6 +70,30 @@ fn seeds() -> Vec<String> {
         wrong.extend(gaps(&sums));
     }
     wrong
+}
+
+/// Every order of things in a small world: each lane to its fixpoint, with the states that are pinned.
+fn exhaustive() -> Vec<String> {
+    let began = Instant::now();
+    let lanes = Mutex::new(Lane::ALL.to_vec());
+    let found = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(lane) = lanes.lock().ok().and_then(|mut lanes| lanes.pop()) {
+            let result = search(lane, usize::MAX);
+            found.lock().expect("nobody panics with it").push(result);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs() {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut found = found.into_inner().expect("nobody panics with it");
+    found.sort_by_key(|found| found.lane);
+    println!("\nexhaustive, in {:.1} s:", began.elapsed().as_secs_f64());
+    found.iter().for_each(|found| println!("{found}"));
+    found.iter().flat_map(Found::wrong).collect()
 }
 
 /// Oracles that were never evaluated, and faults that never met a state.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maglev_core::{Action, Denial, Engine, Event, Input, RequestId};
 use tokio::sync::oneshot;
 
-use super::handle::{Control, Refused};
+use super::handle::{Checked, Control, Refused};
 
 /// What a control asks of this turn.
 pub(super) enum Turn {
@@ -36,7 +36,7 @@ impl Desk {
             Control::Configured { config, forced, answer } => {
                 self.configuring = Some(answer);
                 Turn::Input(match config {
-                    Ok(config) => Input::ConfigLoaded { config, forced },
+                    Ok(Checked { config, draft: _ }) => Input::ConfigLoaded { config, forced },
                     Err(Refused { kind, err }) => Input::ConfigRejected { kind, err },
                 })
             }

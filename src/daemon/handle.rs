@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use maglev_core::config::Draft;
 use maglev_core::{Command, Config, Denial, Input, View};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,7 +25,7 @@ pub enum Control {
     /// The configuration was read anew and checked.
     Configured {
         /// The new one, or why there is none.
-        config: Result<Arc<Config>, Refused>,
+        config: Result<Checked, Refused>,
         /// Accept even zero frontends while some are configured.
         forced: bool,
         /// Who waits.
@@ -32,6 +33,15 @@ pub enum Control {
     },
     /// Somebody wants to see everything.
     ViewWanted(oneshot::Sender<View>),
+}
+
+/// A configuration, and what it was checked from.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The engine takes this.
+    pub config: Arc<Config>,
+    /// The engine knows nothing of it: it is for who writes down what happens.
+    pub draft: Arc<Draft>,
 }
 
 /// A configuration was refused; the running one stays.
@@ -100,7 +110,7 @@ impl Handle {
     /// The loop is over.
     pub async fn configure(
         &self,
-        config: Result<Arc<Config>, Refused>,
+        config: Result<Checked, Refused>,
         forced: bool,
     ) -> Result<Result<(), Refused>, Stopped> {
         self.ask(|answer| Control::Configured { config, forced, answer }).await

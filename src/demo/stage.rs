@@ -21,12 +21,16 @@ use super::verdict::Verdict;
 use super::vpp::SimVpp;
 use super::words;
 use crate::clock::SystemClock;
-use crate::config::{Options, read};
-use crate::daemon::{Handle, Stopped};
+use crate::config::{Loaded, Options, read};
+use crate::daemon::{Checked, Handle, Stopped};
+use crate::journal::{Book, BookError};
 use crate::prober::Limits;
 use crate::reload::{ReloadError, Reloader, Source};
 use crate::service::Service;
 use crate::vpp::UnixConnector;
+
+/// A whole evening of the demo's six backends.
+const JOURNAL_SIZE: u64 = 64 << 20;
 
 /// A folder that goes when the demo does.
 struct Folder(PathBuf);
@@ -51,6 +55,9 @@ pub enum StageError {
     /// This host does not let us play.
     #[error("the demo needs a temporary folder and 127.0.0.0/8: {0}")]
     System(#[from] io::Error),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] BookError),
     /// A bug: our own file is not accepted.
     #[error("the demo's own file is refused: {0}")]
     Config(#[from] crate::config::ConfigError),
@@ -65,6 +72,7 @@ pub struct Stage {
     file: PathBuf,
     socket: PathBuf,
     seed: u64,
+    journal: Option<PathBuf>,
     plan: Plan,
     farm: Farm,
     vpp: SimVpp,
@@ -81,7 +89,12 @@ impl Stage {
     ///
     /// # Errors
     /// This host does not let us.
-    pub async fn build(seed: u64, clock: SystemClock, timeline: Timeline) -> Result<Self, StageError> {
+    pub async fn build(
+        seed: u64,
+        journal: Option<PathBuf>,
+        clock: SystemClock,
+        timeline: Timeline,
+    ) -> Result<Self, StageError> {
         let folder = Folder::new()?;
         let addresses: Vec<Ipv4Addr> = BACKENDS.iter().map(|(_, address)| *address).collect();
         let farm = Farm::start(&addresses, clock).await?;
@@ -100,13 +113,15 @@ impl Stage {
         farm.set(LATECOMER, Mood::Silent);
         timeline.say(Who::World, Tone::Bad, &format!("{} {}", name(LATECOMER), Mood::Silent.words()));
 
-        let (handle, daemon) = start_daemon(&file, &socket, seed, clock, timeline.clone())?;
+        let book = book(journal.as_deref())?;
+        let (handle, daemon) = start_daemon(&file, &socket, seed, book, clock, timeline.clone())?;
         let reloader = Reloader::new(handle.clone(), Options::default());
         Ok(Self {
             timeline,
             file,
             socket,
             seed,
+            journal,
             plan,
             farm,
             vpp,
@@ -124,8 +139,10 @@ impl Stage {
         self.handle.shut_down().await?;
         (&mut self.daemon).await.map_err(io::Error::from)?;
         let timeline = self.timeline.clone();
+        let book = book(self.journal.as_deref())?;
+        let clock = SystemClock::start();
         (self.handle, self.daemon) =
-            start_daemon(&self.file, &self.socket, self.seed, SystemClock::start(), timeline)?;
+            start_daemon(&self.file, &self.socket, self.seed, book, clock, timeline)?;
         self.reloader = Reloader::new(self.handle.clone(), Options::default());
         Ok(())
     }
@@ -274,14 +291,20 @@ fn vpp_lines(timeline: Timeline) -> impl FnMut(&Write, &str) + Send + 'static {
     }
 }
 
+fn book(journal: Option<&Path>) -> Result<Option<Book>, BookError> {
+    journal.map(|path| Book::open(path, JOURNAL_SIZE)).transpose()
+}
+
 fn start_daemon(
     file: &Path,
     socket: &Path,
     seed: u64,
+    journal: Option<Book>,
     clock: SystemClock,
     timeline: Timeline,
 ) -> Result<(Handle, JoinHandle<()>), StageError> {
-    let config = read(file, Options::default())?.config;
+    let Loaded { config, draft, .. } = read(file, Options::default())?;
+    let config = Checked { config, draft };
     let observer = move |event: &Event, _: Instant| {
         if let Some((tone, text)) = words::tell(event) {
             timeline.say(Who::Daemon, tone, &text);
@@ -289,6 +312,6 @@ fn start_daemon(
     };
     let vpp = Some(UnixConnector { api: socket.to_owned(), stats: None });
     let limits = Limits::from_rlimit();
-    let (handle, daemon) = Service { clock, config, seed, vpp, limits, observer }.start();
+    let (handle, daemon) = Service { clock, config, seed, vpp, limits, journal, observer }.start();
     Ok((handle, tokio::spawn(daemon)))
 }

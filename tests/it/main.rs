@@ -8,12 +8,12 @@
 
 mod config;
 mod daemon;
+mod journal;
 mod lane_b;
 mod prober;
 mod real_vpp;
 mod reloads;
 mod scenarios;
-mod seeds;
 mod support;
 mod tidy;
 mod vpp_stories;

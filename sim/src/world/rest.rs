@@ -27,6 +27,10 @@ impl World {
                 continue;
             }
             let Some(server) = plugin.holder(flow, now) else { continue };
+            // An owed flush lapses with its server, also if that comes back.
+            if self.traffic.lingers(vip, server) {
+                continue;
+            }
             let why = lost(frontend, server);
             self.ledger.judge(Oracle::FlushOwed, now, why.is_none(), || {
                 let state = why.map_or("", State::word);

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::Instant;
 use maglev_core::model::{Flows, VipKey, Write};
@@ -16,6 +16,8 @@ use crate::watch::{Execution, Sender};
 #[derive(Clone, Default)]
 pub(super) struct Traffic {
     streams: BTreeMap<String, Stream>,
+    /// Servers that were deleted without a flush. VPP takes them back with their flows, which nobody can see.
+    lingering: BTreeSet<(VipKey, IpAddr)>,
     /// Flows that changed their server.
     pub(super) moved: u64,
     /// Packets that reached no server.
@@ -72,8 +74,29 @@ impl Traffic {
         self.streams.values().flat_map(|stream| stream.flows.iter().map(|(flow, _)| (stream.vip, flow)))
     }
 
+    /// Whether `server` came back with the flows that it had before.
+    pub(super) fn lingers(&self, vip: VipKey, server: IpAddr) -> bool {
+        self.lingering.contains(&(vip, server))
+    }
+
     /// VPP executed a write: some are a reason for flows to move.
     pub(super) fn executed(&mut self, done: &Execution) {
+        match done.write {
+            Write::DelAs { vip, server, flows: Flows::Keep } if done.retval == 0 => {
+                self.lingering.insert((vip, server));
+            }
+            Write::FlushVip { vip } | Write::DelVip { vip } => {
+                self.lingering.retain(|(other, _)| *other != vip);
+            }
+            Write::SetWeight { vip, server, flows: Flows::Flush, .. } => {
+                self.lingering.remove(&(vip, server));
+            }
+            Write::SetConf(_)
+            | Write::AddVip { .. }
+            | Write::AddAs { .. }
+            | Write::DelAs { .. }
+            | Write::SetWeight { .. } => (),
+        }
         let everybody = done.by == Sender::Stranger || matches!(done.write, Write::SetConf(_));
         let server = match &done.write {
             _ if everybody => None,
@@ -92,6 +115,7 @@ impl Traffic {
 
     /// VPP is another process.
     pub(super) fn vpp_replaced(&mut self) {
+        self.lingering.clear();
         self.streams.values_mut().for_each(|stream| stream.excuse(None));
     }
 

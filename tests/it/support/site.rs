@@ -10,7 +10,7 @@ use maglev_core::model::{Prefix, Protocol, VipKey, Weight};
 use maglev_core::{Clock, Instant, View};
 use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
-use maglevd::daemon::Handle;
+use maglevd::daemon::{Checked, Handle};
 use maglevd::demo::{Farm, SimVpp, Table};
 use maglevd::prober::Limits;
 use maglevd::reload::{ReloadError, Reloader, Source};
@@ -127,8 +127,9 @@ impl Site {
         let observer = move |event: &Event, _: Instant| told.lock().unwrap().push(event.clone());
         let vpp = Some(UnixConnector { api: self.file.with_file_name("api.sock"), stats: None });
         let (clock, limits) = (SystemClock::start(), Limits::from_rlimit());
+        let config = Checked { config: loaded.config, draft: loaded.draft };
         let (handle, daemon) =
-            Service { clock, config: loaded.config, seed: 1, vpp, limits, observer }.start();
+            Service { clock, config, seed: 1, vpp, limits, journal: None, observer }.start();
         let reloader = Reloader::new(handle.clone(), Options::default());
         self.daemon = Some(Daemon { handle, reloader, events, task: tokio::spawn(daemon) });
     }

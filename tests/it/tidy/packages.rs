@@ -228,6 +228,20 @@ fn the_reader_has_no_runtime_below_it() {
 }
 
 #[test]
+fn the_journal_knows_the_core_alone() {
+    let graph = Graph::read();
+    let ours: BTreeSet<&str> = graph.ours().map(|package| text(&package["name"])).collect();
+    let direct = direct(graph.package("maglev-journal"));
+    let known: Vec<&str> = direct.into_iter().filter(|name| ours.contains(name)).collect();
+    assert_eq!(known, ["maglev-core"], "journal/Cargo.toml: the daemon writes it, the simulator reads it");
+    let runtime = runtime_below("maglev-journal", &graph);
+    assert!(
+        runtime.is_empty(),
+        "journal/Cargo.toml: it is read and written without waiting, so without {runtime:?}"
+    );
+}
+
+#[test]
 fn the_simulator_has_no_runtime_below_it() {
     let graph = Graph::read();
     let runtime = runtime_below("maglev-sim", &graph);

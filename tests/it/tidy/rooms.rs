@@ -96,6 +96,15 @@ fn the_simulator_has_no_clock_and_no_runtime() {
     none_of(&found, "a scenario is a function of its file and its seed; use the simulated world");
 }
 
+/// A format is a function of what it is given: who opens files, and when, is the business of both its ends.
+#[test]
+fn the_journals_format_opens_no_file_and_reads_no_clock() {
+    let outside =
+        ["std::fs", "std::net", "std::thread", "std::time::Instant", "std::time::SystemTime", "tokio"];
+    let found = lines_where(&room("journal/src"), |line| outside.iter().any(|word| is_word(line, word)));
+    none_of(&found, "the format takes readers and bytes; src/journal.rs has the file and the thread");
+}
+
 /// The loop waits for its next turn and for nothing else, so that nothing can hold it up.
 #[test]
 fn the_loop_knows_no_sockets_and_no_files() {

@@ -8,7 +8,8 @@ use maglev_core::health::State;
 use maglev_core::{Command, Event, View};
 use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
-use maglevd::daemon::Handle;
+use maglevd::daemon::{Checked, Handle};
+use maglevd::journal::Book;
 use maglevd::prober::Limits;
 use maglevd::reload::{Reloader, Source};
 use maglevd::service::Service;
@@ -28,15 +29,22 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it with a file of this text.
     pub fn start(yaml: &str, api: PathBuf, stats: Option<PathBuf>) -> Self {
-        let config = parse(yaml);
+        Self::start_with(yaml, api, stats, None)
+    }
+
+    /// The same, with a journal.
+    pub fn start_with(yaml: &str, api: PathBuf, stats: Option<PathBuf>, journal: Option<Book>) -> Self {
+        let checked = checked(yaml);
+        let config = Arc::clone(&checked.config);
         let told = Arc::<Mutex<Vec<Event>>>::default();
         let hears = Arc::clone(&told);
         let (handle, running) = Service {
             clock: SystemClock::start(),
-            config: Arc::clone(&config),
+            config: checked,
             seed: 7,
             vpp: Some(UnixConnector { api, stats }),
             limits: Limits { concurrent: 64.try_into().unwrap() },
+            journal,
             observer: move |event: &Event, _| hears.lock().unwrap().push(event.clone()),
         }
         .start();
@@ -102,5 +110,11 @@ impl Daemon {
 }
 
 pub fn parse(yaml: &str) -> Arc<Config> {
-    config::parse(yaml.as_bytes(), "story", Options::default()).unwrap_or_else(|err| panic!("{err}")).config
+    checked(yaml).config
+}
+
+fn checked(yaml: &str) -> Checked {
+    let loaded = config::parse(yaml.as_bytes(), "story", Options::default());
+    let loaded = loaded.unwrap_or_else(|err| panic!("{err}"));
+    Checked { config: loaded.config, draft: loaded.draft }
 }
