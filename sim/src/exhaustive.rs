@@ -205,6 +205,7 @@ impl Search {
         let to = match self.known.get(&digest) {
             Some(known) => *known,
             None => {
+                self.judge_at_rest(from, way, &mut after);
                 let to = self.enter(&after, digest, from, way);
                 below.push((to, after));
                 to
@@ -228,11 +229,6 @@ impl Search {
     /// Takes what the oracles said on the way, and adds what only a search can say.
     fn judge(&mut self, from: u32, before: &Node, way: Move, after: &mut Node) {
         let world = &mut after.straight.world;
-        if after.is_at_rest
-            && let Some(engine) = &after.straight.engine
-        {
-            world.at_rest(engine);
-        }
         for name in world.take_told() {
             *self.found.told.entry(name).or_default() += 1;
         }
@@ -248,6 +244,21 @@ impl Search {
             self.found.counts.add(&counts);
             breaches.extend(silence);
         }
+        self.note(from, way, breaches);
+    }
+
+    /// What must hold of a new state in which the world is at rest.
+    fn judge_at_rest(&mut self, from: u32, way: Move, node: &mut Node) {
+        let Straight { world, engine, .. } = &mut node.straight;
+        if let (true, Some(engine)) = (node.is_at_rest, engine) {
+            world.at_rest(engine);
+            let (counts, breaches) = world.take_judgements();
+            self.found.counts.add(&counts);
+            self.note(from, way, breaches);
+        }
+    }
+
+    fn note(&mut self, from: u32, way: Move, breaches: Vec<Breach>) {
         for breach in breaches {
             let of_this_kind =
                 self.found.breaches.iter().filter(|(_, other)| other.oracle == breach.oracle).count();
@@ -333,19 +344,11 @@ impl Found {
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let lane = self.lane;
-        let known = lane.known_breach();
-        for (plot, breach) in self.breaches.iter().filter(|(_, breach)| Some(breach.oracle) != known) {
+        for (plot, breach) in &self.breaches {
             wrong.push(format!("{lane:?}: {breach}\n{}", plot.file()));
         }
         for (plot, said) in &self.panics {
             wrong.push(format!("{lane:?}: panic: {said}\n{}", plot.file()));
-        }
-        let is_seen = self.breaches.iter().any(|(_, breach)| Some(breach.oracle) == known);
-        if let (Some(oracle), false) = (known, is_seen) {
-            wrong.push(format!(
-                "{lane:?} breaks {} no more: Lane::known_breach can be corrected",
-                oracle.id()
-            ));
         }
         if !self.is_fixpoint {
             wrong.push(format!("{lane:?}: {} states, and there are more", self.states));
@@ -358,7 +361,7 @@ impl Found {
             ));
         }
         // Merging alone makes a circle only where distances are lost: that would be another hole in the search.
-        if self.unresolved > 0 && known != Some(Oracle::Converges) {
+        if self.unresolved > 0 {
             wrong.push(format!("{lane:?}: {} states do not come to rest", self.unresolved));
         }
         wrong

@@ -142,7 +142,7 @@ impl Straight {
     }
 
     /// The engine's next deadline on the world's clock.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         self.engine.as_ref()?;
         self.world.engine_wakeup()
     }

@@ -12,7 +12,6 @@ use maglev_core::health::State;
 use maglev_core::model::Weight;
 
 use super::Lane;
-use crate::oracle::Oracle;
 use crate::script::{
     Behaviour, Calls, DaemonChange, FIRST_CONFIG, Fault, FaultKind, Happening, VppChange, Who,
 };
@@ -49,18 +48,9 @@ impl Lane {
             Self::Health => (72_665, 362_309),
             Self::Warmup => (183_674, 694_955),
             Self::Link => (107_947, 349_338),
-            Self::Vpp => (60_415, 136_371),
+            Self::Vpp => (20_687, 42_821),
             Self::Operator => (230_343, 1_070_451),
             Self::Reload => (230_639, 885_619),
-        }
-    }
-
-    /// What is known to be broken.
-    pub const fn known_breach(self) -> Option<Oracle> {
-        match self {
-            // A call that was answered between two deaths of VPP during the same call is quarantined for ever.
-            Self::Vpp => Some(Oracle::Converges),
-            Self::Health | Self::Warmup | Self::Link | Self::Operator | Self::Reload => None,
         }
     }
 

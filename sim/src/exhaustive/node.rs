@@ -120,9 +120,12 @@ impl Node {
         })
     }
 
-    /// Whether the world may stay as it is without a rest: nothing can be done about a VPP that is not there.
+    /// Whether the world may stay as it is without a rest: nothing can be done about a VPP that is not there, or that
+    /// dies when it is looked at.
     pub(super) fn is_excused(&self) -> bool {
-        self.is_at_rest || !self.straight.world.link.is_serving()
+        let Straight { world, engine, .. } = &self.straight;
+        let is_blinded = || engine.as_ref().is_some_and(|engine| world.is_blinded(engine));
+        self.is_at_rest || !world.link.is_serving() || is_blinded()
     }
 
     /// What it has in common with every node that goes on alike.

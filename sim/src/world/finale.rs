@@ -227,7 +227,7 @@ impl World {
     }
 
     /// Looking at VPP was the last thing before two deaths in a row: it is left alone until somebody acts.
-    fn is_blinded(&self, engine: &Engine) -> bool {
+    pub(crate) fn is_blinded(&self, engine: &Engine) -> bool {
         let is_look = |request: &Request| {
             matches!(request, Request::Read(Read::Conf | Read::Vips | Read::Servers(None)))
         };
