@@ -6,11 +6,11 @@ use maglev_core::digest;
 
 use crate::watch::Step;
 
-/// The prime of FNV-1a for 128 bits.
-const PRIME: u128 = (1 << 88) + 0x13b;
+/// An odd number with bits everywhere: PCG's multiplier for 128 bits.
+const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 
-/// FNV-1a over words of 64 bits, with a rotation since a product carries upwards only. Portable, and one multiplication
-/// a word: a run is hashed while it is played, a hundred words a step.
+/// A multiplication a word, and halves that change places since a product carries upwards only. Every step can be undone,
+/// so no two states become one. Portable and quick: a run is hashed while it is played, a hundred words a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain(u128);
 
@@ -39,7 +39,7 @@ impl Hasher for Chain {
 
     #[inline]
     fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0 ^ u128::from(word)).wrapping_mul(PRIME).rotate_left(61);
+        self.0 = (self.0 ^ u128::from(word)).wrapping_mul(MULTIPLIER).rotate_left(64);
     }
 
     fn finish(&self) -> u64 {
