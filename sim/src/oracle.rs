@@ -54,7 +54,7 @@ oracles! {
     Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
     FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
-    FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, the server was not deleted in between, and nobody else edited it";
+    FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, neither frontend nor server was dropped in between, and nobody else edited it";
     FlowsKept "traffic/flows-kept", "A flow that VPP remembers changes its server only for a flush, a delete, lb_conf, a foreign edit or a restart of VPP; a whole VIP is flushed only when new, empty or of an unknown fate.", when "a packet of a flow is forwarded that VPP remembered at the one before, or a VIP is flushed";
     VipKept "traffic/vip-kept", "A configured VIP is deleted only in a recreate, which VPP must differ for in encapsulation or stickiness, and at most once in ten minutes.", when "a recreate is told, or the delete of a configured VIP is sent";
 

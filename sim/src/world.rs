@@ -400,6 +400,12 @@ impl World {
         self.steps += 1;
         self.coverage.step(engine);
         for action in actions {
+            if let Action::Tell(event) = action
+                && matches!(**event, Event::ConfigLoaded { reload: true, .. })
+            {
+                self.reloaded = true;
+                self.traffic.reloaded(engine.frontends());
+            }
             self.write_down(action);
         }
         self.wakeup = engine.wakeup().map(|(at, _)| at);
@@ -436,7 +442,6 @@ impl World {
                 self.told.insert(event.name());
                 self.completed |= matches!(**event, Event::WarmupComplete { .. });
                 self.quarantined |= matches!(**event, Event::CallQuarantined { .. });
-                self.reloaded |= matches!(**event, Event::ConfigLoaded { reload: true, .. });
                 // A change stands there already, as the call that made it.
                 if !matches!(**event, Event::Changed { .. }) {
                     self.timeline.line(self.now, "told", event);

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::event::Event;
-use maglev_core::frontend::Frontend;
+use maglev_core::frontend::Frontends;
 use maglev_core::health::State;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
 use maglev_core::{Action, CallId, Command, Engine, Input, Instant};
@@ -31,8 +31,6 @@ pub(super) struct Calls {
     outdated: BTreeSet<CallId>,
     /// Flushed, and nothing has happened to it since.
     flushed: BTreeSet<(VipKey, IpAddr)>,
-    /// Frontends that keep the flows of the dead.
-    keeping: BTreeSet<VipKey>,
     /// An operator has set a weight with a flush: any flush may be that one.
     ordered: bool,
 }
@@ -82,16 +80,15 @@ impl Calls {
         }
     }
 
-    /// Another configuration is in force. Where the wish for a flush arises anew, that is another edge.
-    fn reloaded(&mut self, frontends: &[Frontend]) {
-        for frontend in frontends {
-            let vip = frontend.vip();
-            if !frontend.flush_on_down {
-                self.keeping.insert(vip);
-            } else if self.keeping.remove(&vip) {
-                self.flushed.retain(|(flushed, _)| *flushed != vip);
-            }
-        }
+    /// Another configuration is in force. Where it wants no flush, the next wish for one is another edge.
+    fn reloaded(&mut self, frontends: &Frontends) {
+        let wishes = |vip: VipKey, server: IpAddr| {
+            let wanted = frontends.find(vip).map(|frontend| frontend.want.servers.iter());
+            wanted.is_some_and(|mut wanted| wanted.any(|s| s.address == server && s.wish.is_flush()))
+        };
+        self.flushed.retain(|(vip, server)| wishes(*vip, *server));
+        let lapsed = |write: &Write| write.vip().zip(write.server()).is_some_and(|(v, s)| !wishes(v, s));
+        self.outdated.extend(self.open.iter().filter(|(_, write)| lapsed(write)).map(|(call, _)| *call));
     }
 
     /// A call is about to be sent.
@@ -186,7 +183,7 @@ impl Watcher for Calls {
                 Action::Tell(event) => {
                     self.told(event);
                     if matches!(**event, Event::ConfigLoaded { .. }) {
-                        self.reloaded(step.engine.frontends().list());
+                        self.reloaded(step.engine.frontends());
                     }
                 }
                 Action::Call { call, request, .. } => self.call(*call, request, step, ledger),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::Instant;
+use maglev_core::frontend::Frontends;
 use maglev_core::model::{Flows, VipKey, Write};
 
 use super::PACKET_EVERY;
@@ -28,6 +29,8 @@ pub(super) struct Traffic {
 #[derive(Clone)]
 struct Stream {
     vip: VipKey,
+    /// A reload dropped the frontend: to whoever names the VIP again, its servers are as found.
+    dropped: bool,
     flows: Vec<(Flow, Option<Home>)>,
     next: Instant,
     /// Dropped at the last turn, so that a lasting outage is said once.
@@ -61,7 +64,10 @@ impl Traffic {
         self.streams.remove(frontend);
         if flows > 0 {
             let flows = (0..flows).map(|n| (flow(vip, n), None)).collect();
-            self.streams.insert(frontend.to_owned(), Stream { vip, flows, next: now, was_dropped: 0 });
+            self.streams.insert(
+                frontend.to_owned(),
+                Stream { vip, dropped: false, flows, next: now, was_dropped: 0 },
+            );
         }
     }
 
@@ -69,9 +75,15 @@ impl Traffic {
         self.streams.values().map(|stream| stream.next).min()
     }
 
-    /// All flows, and the VIP that each is meant for.
+    /// A reload was accepted, and these are the frontends.
+    pub(super) fn reloaded(&mut self, frontends: &Frontends) {
+        self.streams.values_mut().for_each(|stream| stream.dropped |= frontends.find(stream.vip).is_none());
+    }
+
+    /// All flows of frontends that were there all the time, and the VIP that each is meant for.
     pub(super) fn flows(&self) -> impl Iterator<Item = (VipKey, &Flow)> {
-        self.streams.values().flat_map(|stream| stream.flows.iter().map(|(flow, _)| (stream.vip, flow)))
+        let streams = self.streams.values().filter(|stream| !stream.dropped);
+        streams.flat_map(|stream| stream.flows.iter().map(|(flow, _)| (stream.vip, flow)))
     }
 
     /// Whether `server` came back with the flows that it had before.
@@ -116,6 +128,7 @@ impl Traffic {
     /// VPP is another process.
     pub(super) fn vpp_replaced(&mut self) {
         self.lingering.clear();
+        self.streams.values_mut().for_each(|stream| stream.dropped = false);
         self.streams.values_mut().for_each(|stream| stream.excuse(None));
     }
 
