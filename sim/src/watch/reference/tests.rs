@@ -1,3 +1,5 @@
+//! The second opinion, held to the numbers of the contract.
+
 use core::time::Duration;
 use std::sync::Arc;
 
