@@ -39,6 +39,8 @@ oracles! {
     HandsOff "gates/hands-off", "Nothing is written before startup-min-delay.", when "a write is sent";
     Unreleased "gates/unreleased", "Nothing is written to a frontend that is not released.", when "a write is sent";
     Once "gates/once", "Each frontend is released once.", when "a release is told";
+    WhenKnown "gates/when-known", "In the release phase a frontend whose backends are all known is released.", when "every step in the release phase";
+    Refuses "gates/refuses", "In hands-off a sync is refused, and a file without frontends always is unless it is forced.", when "such a command or file arrives";
     StayOpen "gates/stay-open", "A gate that was open never closes.", when "a frontend had an open gate before the step";
 
     StaleLink "link/stale", "No call is sent on a connection that is not up.", when "a call is sent";
@@ -160,5 +162,20 @@ impl Ledger {
 
     pub(crate) fn close(self) -> (Counts, Vec<Breach>) {
         (self.counts, self.breaches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table that people read is this list.
+    #[test]
+    fn the_readme_has_a_row_for_each_oracle() {
+        let page = include_str!("../README.md");
+        for oracle in Oracle::ALL {
+            let row = format!("| `{}` | {} | {} |", oracle.id(), oracle.rule(), oracle.precondition());
+            assert!(page.contains(&row), "sim/README.md lacks or contradicts this row:\n{row}");
+        }
     }
 }

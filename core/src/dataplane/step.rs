@@ -131,10 +131,12 @@ impl Dataplane {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         if let Some(seen) = &vip.expected {
             reconcile::settle(&mut vip.debts, &frontend.want, seen, !vip.met);
-            let leaves_zero = !seen.is_positive() && frontend.want.is_positive();
+            // A lowering under way may be refused: only what VPP has acknowledged is empty.
+            let is_empty = vip.acked.as_ref().is_some_and(|acked| !acked.is_positive());
+            let leaves_zero = is_empty && !seen.is_positive() && frontend.want.is_positive();
             let kept = vip.kept_while_empty && !mutant!(KeptFlowsFlushed);
             let leaves_zero = leaves_zero && !mutant!(FlushBeforeServers);
-            if leaves_zero && !kept && vip.acked.is_some() && !mutant!(NoFlushAfterZero) {
+            if leaves_zero && !kept && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }
             if seen.is_positive() && frontend.want.is_positive() {

@@ -192,6 +192,7 @@ impl<C: Choices> Act<'_, C> {
             VppChange::Slow(Duration::from_millis(20)),
             VppChange::Stall(Duration::from_secs(3)),
             VppChange::Stall(Duration::from_secs(6)),
+            VppChange::Stall(Duration::from_secs(60)),
         ];
         let change = *self.choices.of(&changes, "fault of VPP");
         self.push(at, Happening::Vpp(change));

@@ -75,7 +75,7 @@ impl Site {
         let checks = [Self::check(choices), Self::check(choices)];
         // Once in a while more than the window of calls takes at once.
         let crowd = choices.one_in(500, "crowd");
-        let count = if crowd { 80 } else { 1 + choices.choose(4, "backends") };
+        let count = if crowd { 200 } else { 1 + choices.choose(4, "backends") };
         let mut backends: Vec<Member> = (0..count)
             .map(|n| Member {
                 name: format!("b{n}"),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use maglev_core::model::{Request, VipKey};
-use maglev_core::{Action, Config, Event, GoDuration};
+use maglev_core::warmup::Phase;
+use maglev_core::{Action, Command, Config, Event, GoDuration, Input};
 
 use super::{Step, Watcher, vip_named};
 use crate::oracle::{Ledger, Oracle};
@@ -21,6 +22,8 @@ pub(super) struct Gates {
     over: bool,
     stopping: bool,
     late: bool,
+    /// Before this step.
+    was_hands_off: bool,
 }
 
 impl Gates {
@@ -35,6 +38,7 @@ impl Gates {
             over: !warms_up,
             stopping: false,
             late: false,
+            was_hands_off: warms_up,
         }
     }
 
@@ -51,6 +55,25 @@ impl Gates {
             Event::WarmupComplete { .. } | Event::WarmupMaxDelay { .. } => self.over = true,
             Event::Stopping => self.stopping = true,
             _ => (),
+        }
+    }
+
+    fn judge_refusals(&self, step: &Step<'_>, ledger: &mut Ledger) {
+        let is_hands_off = self.was_hands_off && step.elapsed < self.hands_off;
+        if let Input::Commanded { command: Command::Sync { .. }, .. } = step.input
+            && is_hands_off
+        {
+            let refused =
+                step.actions.iter().any(|action| matches!(action, Action::Answer { result: Err(_), .. }));
+            ledger.judge(Oracle::Refuses, step.now, refused, || "a sync in hands-off was accepted".into());
+        }
+        if let Input::ConfigLoaded { config, forced: false } = step.input
+            && config.frontends().is_empty()
+            && !self.config.frontends().is_empty()
+            && !self.stopping
+        {
+            let kept = !step.engine.config().frontends().is_empty();
+            ledger.judge(Oracle::Refuses, step.now, kept, || "a file without frontends was accepted".into());
         }
     }
 
@@ -84,12 +107,23 @@ impl Watcher for Gates {
                 | Action::Exit => (),
             }
         }
+        self.judge_refusals(step, ledger);
         self.config = step.engine.config().clone();
         let warmup = step.engine.warmup();
+        if warmup.phase() == Phase::Release && !warmup.is_final() && !self.stopping {
+            let mut list = step.engine.frontends().list().iter();
+            let waits = list.find(|frontend| frontend.unknown == 0 && !warmup.is_open(frontend.vip()));
+            ledger.judge(Oracle::WhenKnown, step.now, waits.is_none(), || {
+                format!(
+                    "{} waits for nobody",
+                    waits.map(|frontend| frontend.name.as_str()).unwrap_or_default()
+                )
+            });
+        }
+        self.was_hands_off = warmup.phase() == Phase::HandsOff;
         let shut = self.released.iter().find(|vip| !warmup.is_open(**vip));
         if !self.released.is_empty() || self.over {
-            let is_open =
-                shut.is_none() && (!self.over || warmup.phase() == maglev_core::warmup::Phase::Over);
+            let is_open = shut.is_none() && (!self.over || warmup.phase() == Phase::Over);
             ledger.judge(Oracle::StayOpen, step.now, is_open, || match shut {
                 Some(vip) => format!("the gate of {vip} was closed again"),
                 None => "warm-up was over and is not".into(),
