@@ -2,6 +2,13 @@
 //!
 //! `SEEDS=1000000 FROM=0 cargo test -p maglev-sim --test mass -- seeds` plays more of one part.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test of its own, without a harness: it prints its tables and how long they took"
+)]
+
 #[path = "mass/mutants.rs"]
 mod mutants;
 
@@ -26,10 +33,12 @@ fn jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// A part of the mass and what is wrong with it.
+type Part = (&'static str, fn() -> Vec<String>);
+
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn() -> Vec<String>); 3] =
-        [("seeds", seeds), ("exhaustive", exhaustive), ("mutants", mutants::mutants)];
+    let parts: [Part; 3] = [("seeds", seeds), ("exhaustive", exhaustive), ("mutants", mutants::mutants)];
     let mut wrong = Vec::new();
     for (name, part) in parts {
         if asked.is_empty() || asked.iter().any(|wanted| name.contains(wanted.as_str())) {
