@@ -156,7 +156,6 @@ pub(crate) struct Exhaustive {
 
 /// `mutants`
 #[derive(Debug, Args)]
-#[cfg_attr(not(feature = "mutants"), expect(dead_code, reason = "nothing is planted in this build"))]
 pub(crate) struct Mutants {
     /// Only those whose names contain this.
     #[arg(value_name = "NAME")]

@@ -21,6 +21,7 @@ pub(crate) fn run(args: &Exhaustive) -> Result<End, Trouble> {
     lanes.sort_unstable();
     lanes.dedup();
     let jobs = args.jobs.get().min(lanes.len());
+    let all = lanes.len();
     let states = lanes.iter().map(|lane| lane.pinned().0 as u64).sum();
     let since = Stopwatch::start();
     let search = Search {
@@ -51,14 +52,25 @@ pub(crate) fn run(args: &Exhaustive) -> Result<End, Trouble> {
     search.progress.finish();
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|found| found.lane);
-    report(&done, since, jobs, &interrupt)
+    report(&done, all, since, jobs, &interrupt)
 }
 
-fn report(done: &[Found], since: Stopwatch, jobs: usize, interrupt: &Interrupt) -> Result<End, Trouble> {
+fn report(
+    done: &[Found],
+    lanes: usize,
+    since: Stopwatch,
+    jobs: usize,
+    interrupt: &Interrupt,
+) -> Result<End, Trouble> {
     let mut out = io::stdout();
     done.iter().try_for_each(|found| writeln!(out, "{found}"))?;
     let whole = done.iter().filter(|found| found.is_fixpoint).count();
-    writeln!(out, "{whole} lanes to their end, in {:.1} s on {jobs} threads", since.took().as_secs_f64())?;
+    writeln!(
+        out,
+        "{whole} of {} lanes to their end, in {:.1} s on {jobs} threads",
+        lanes,
+        since.took().as_secs_f64()
+    )?;
     // A lane that was not let to its end is not wrong for that.
     let is_cut = |found: &Found| interrupt.is_asked() && !found.is_fixpoint;
     let wrong: Vec<String> =

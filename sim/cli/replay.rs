@@ -108,11 +108,10 @@ fn open(path: &Path) -> Result<BufReader<File>, Trouble> {
         return Err(Trouble::Bad(format!("{name}: this is a folder: name one journal in it")));
     }
     File::open(path).map(BufReader::new).map_err(|error| {
-        Trouble::Bad(match error.kind() {
-            io::ErrorKind::NotFound => {
-                format!("{name}: there is no such file: name what maglevd --journal wrote")
-            }
-            _ => format!("{name}: it cannot be read: {error}; name a journal that you may read"),
+        Trouble::Bad(if error.kind() == io::ErrorKind::NotFound {
+            format!("{name}: there is no such file: name what maglevd --journal wrote")
+        } else {
+            format!("{name}: it cannot be read: {error}; name a journal that you may read")
         })
     })
 }

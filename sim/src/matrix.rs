@@ -19,7 +19,7 @@ pub const SEEDS: u64 = 10_000;
 pub type Killers = BTreeMap<Oracle, u64>;
 
 /// How the mistakes are tried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Trial<'a> {
     /// Seeds until a mutant counts as alive.
     pub seeds: u64,
@@ -32,9 +32,9 @@ pub struct Trial<'a> {
 /// See [`Trial::goes_on`].
 pub type Asked<'a> = dyn Fn() -> bool + Sync + 'a;
 
-impl fmt::Debug for Asked<'_> {
+impl fmt::Debug for Trial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asked")
+        f.debug_struct("Trial").field("seeds", &self.seeds).field("jobs", &self.jobs).finish_non_exhaustive()
     }
 }
 

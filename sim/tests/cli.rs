@@ -318,7 +318,7 @@ fn a_lane_is_searched_to_its_end() {
     let output = run(&["exhaustive", "--lane", "vpp"]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
-    assert!(said.starts_with("Vpp ") && said.contains(", all\n1 lanes to their end, in "), "{said}");
+    assert!(said.starts_with("Vpp ") && said.contains(", all\n1 of 1 lanes to their end, in "), "{said}");
     let unknown = run(&["exhaustive", "--lane", "none"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("health, warmup, link"), "{}", text(&unknown.stderr));
