@@ -4,7 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
+use maglev_sim::exhaustive::Lane;
+use maglev_sim::matrix::SEEDS;
 
 /// Far from where adding to a seed would overflow.
 const SEEDS_MAX: u64 = 1 << 62;
@@ -13,8 +16,8 @@ const SEEDS_MAX: u64 = 1 << 62;
 #[derive(Debug, Parser)]
 #[command(name = "maglev-sim", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 every rule held; 1 a rule was broken or an expectation is unmet; 2 wrong flags or \
-    a file that cannot be played; 130 stopped by Ctrl-C before anything failed.\n\
+    after_help = "Exit codes: 0 every rule held; 1 a rule was broken, an expectation is unmet, an answer differs or \
+    a mistake is not found; 2 wrong flags or a file that cannot be played; 130 stopped by Ctrl-C before anything failed.\n\
     A second Ctrl-C ends at once."
 )]
 pub(crate) struct Cli {
@@ -32,6 +35,12 @@ pub(crate) enum Command {
     Hunt(Hunt),
     /// Takes from a failing scenario whatever it does not need to fail.
     Shrink(Shrink),
+    /// Runs what a daemon heard through the engine again, and names the first output that differs.
+    Replay(Replay),
+    /// Searches every order of things in a small world.
+    Exhaustive(Exhaustive),
+    /// Shows which oracle finds each planted mistake, and after how many seeds.
+    Mutants(Mutants),
     /// Shows which mishaps met which states, and how often each rule was judged.
     Coverage(Coverage),
     /// Measures steps and seeds per second beside their goals.
@@ -65,16 +74,14 @@ pub(crate) struct Range {
     /// The first seed.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u64).range(..=SEEDS_MAX))]
     pub(crate) from: u64,
-    /// Scenarios at once [default: one per core].
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    jobs: Jobs,
 }
 
 impl Range {
     /// Scenarios at once.
     pub(crate) fn jobs(&self) -> usize {
-        let all = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.jobs.map_or_else(all, NonZeroUsize::get)
+        self.jobs.get()
     }
 }
 
@@ -107,6 +114,59 @@ pub(crate) struct Shrink {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// `replay`
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// What `maglevd --journal` wrote.
+    #[arg(value_name = "JOURNAL")]
+    pub(crate) journal: PathBuf,
+    /// Prints every record in words, with what the engine answers.
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// Writes the hashes anew, to the same file: after a deliberate change of what the engine answers.
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) rebase: bool,
+}
+
+/// Threads.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Jobs {
+    /// How many at once [default: one per core].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Jobs {
+    /// How many at once.
+    pub(crate) fn get(self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.jobs.map_or_else(all, NonZeroUsize::get)
+    }
+}
+
+/// `exhaustive`
+#[derive(Debug, Args)]
+pub(crate) struct Exhaustive {
+    /// Only this lane; may be given again [default: all].
+    #[arg(long = "lane", value_name = "NAME", value_parser = lanes())]
+    pub(crate) lanes: Vec<Lane>,
+    #[command(flatten)]
+    pub(crate) jobs: Jobs,
+}
+
+/// `mutants`
+#[derive(Debug, Args)]
+pub(crate) struct Mutants {
+    /// Only those whose names contain this.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Seeds until a mutant counts as alive.
+    #[arg(long, value_name = "N", default_value_t = SEEDS, value_parser = value_parser!(u64).range(1..=SEEDS_MAX))]
+    pub(crate) seeds: u64,
+    #[command(flatten)]
+    pub(crate) jobs: Jobs,
+}
+
 /// `coverage`
 #[derive(Debug, Args)]
 pub(crate) struct Coverage {
@@ -128,6 +188,12 @@ pub(crate) struct Bench {
     pub(crate) rounds: NonZeroUsize,
     #[command(flatten)]
     pub(crate) range: Range,
+}
+
+fn lanes() -> impl TypedValueParser<Value = Lane> {
+    let lane = |name: String| Lane::ALL.into_iter().find(|lane| lane.name() == name);
+    PossibleValuesParser::new(Lane::ALL.map(Lane::name))
+        .map(move |name| lane(name).expect("no other value is possible"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

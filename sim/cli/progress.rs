@@ -59,6 +59,11 @@ impl Progress {
         self.bar.suspend(|| writeln!(io::stdout(), "{line}"))
     }
 
+    /// What is under way, behind the bar.
+    pub(crate) fn note(&self, what: String) {
+        self.bar.set_message(what);
+    }
+
     /// The bar is gone.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();

@@ -69,6 +69,18 @@ impl Lane {
     /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Health, Self::Warmup, Self::Link, Self::Vpp, Self::Operator, Self::Reload];
+
+    /// Its name on command lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Warmup => "warmup",
+            Self::Link => "link",
+            Self::Vpp => "vpp",
+            Self::Operator => "operator",
+            Self::Reload => "reload",
+        }
+    }
 }
 
 /// What a search found.
@@ -101,7 +113,12 @@ const FINDINGS_MAX: usize = 8;
 
 /// Visits everything that can be reached in `lane`, or the first `limit` states of it.
 pub fn search(lane: Lane, limit: usize) -> Found {
-    Search::new(lane, false).run(limit)
+    search_while(lane, limit, &mut |_| true)
+}
+
+/// The same. `progress` hears the number of states from time to time, and ends the search by saying false.
+pub fn search_while(lane: Lane, limit: usize, progress: &mut dyn FnMut(usize) -> bool) -> Found {
+    Search::new(lane, false).run(limit, progress)
 }
 
 struct Search {
@@ -153,18 +170,22 @@ impl Search {
         }
     }
 
-    fn run(mut self, limit: usize) -> Found {
+    fn run(mut self, limit: usize, progress: &mut dyn FnMut(usize) -> bool) -> Found {
         let root = self.root.clone();
         self.enter(&root, root.digest(), NOWHERE, Move::Wait);
         let mut level = vec![(0, root)];
-        while !level.is_empty() && self.states.len() < limit {
+        let mut goes_on = true;
+        while goes_on && !level.is_empty() && self.states.len() < limit {
             let mut below = Vec::new();
             for (from, node) in level {
-                self.expand(from, &node, &mut below);
+                goes_on = goes_on && progress(self.states.len());
+                if goes_on {
+                    self.expand(from, &node, &mut below);
+                }
             }
             level = below;
         }
-        self.found.is_fixpoint = level.is_empty();
+        self.found.is_fixpoint = goes_on && level.is_empty();
         if self.found.is_fixpoint {
             self.judge_rest();
         }
@@ -340,16 +361,20 @@ impl Search {
 }
 
 impl Found {
+    /// Broken rules and panics, in words.
+    pub fn findings(&self) -> Vec<String> {
+        let lane = self.lane;
+        let breaches =
+            self.breaches.iter().map(|(plot, breach)| format!("{lane:?}: {breach}\n{}", plot.file()));
+        let panics =
+            self.panics.iter().map(|(plot, said)| format!("{lane:?}: panic: {said}\n{}", plot.file()));
+        breaches.chain(panics).collect()
+    }
+
     /// What is not as it should be, in words; nothing if all is well.
     pub fn wrong(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
         let lane = self.lane;
-        for (plot, breach) in &self.breaches {
-            wrong.push(format!("{lane:?}: {breach}\n{}", plot.file()));
-        }
-        for (plot, said) in &self.panics {
-            wrong.push(format!("{lane:?}: panic: {said}\n{}", plot.file()));
-        }
+        let mut wrong = self.findings();
         if !self.is_fixpoint {
             wrong.push(format!("{lane:?}: {} states, and there are more", self.states));
         } else if (self.states, self.edges) != lane.pinned() {

@@ -8,6 +8,7 @@ pub mod choices;
 pub mod exhaustive;
 pub mod hunt;
 pub mod link;
+pub mod matrix;
 pub mod oracle;
 pub mod plot;
 pub mod replay;

@@ -130,7 +130,28 @@ impl fmt::Display for Why {
 /// # Errors
 /// The journal cannot be read, or not be gone on with. The error says what came of it before.
 pub fn replay(from: impl BufRead, options: Options) -> Result<Summary, ReplayError> {
-    let mut replay = Replay { options, summary: Summary::default(), player: None, past: VecDeque::new() };
+    follow(from, options, None)
+}
+
+/// The same, and `look` sees every step that was made.
+///
+/// # Errors
+/// As of [`replay`](replay()).
+pub fn replay_shown(
+    from: impl BufRead,
+    options: Options,
+    look: &mut dyn FnMut(&Shown),
+) -> Result<Summary, ReplayError> {
+    follow(from, options, Some(look))
+}
+
+fn follow(
+    from: impl BufRead,
+    options: Options,
+    look: Option<&mut dyn FnMut(&Shown)>,
+) -> Result<Summary, ReplayError> {
+    let mut replay =
+        Replay { options, summary: Summary::default(), player: None, past: VecDeque::new(), look };
     let mut reader = Reader::new(from);
     let ended = reader.try_for_each(|read| {
         let (line, entry) = read.map_err(Why::Read)?;
@@ -172,14 +193,15 @@ impl Made {
     }
 }
 
-struct Replay {
+struct Replay<'l> {
     options: Options,
     summary: Summary,
     player: Option<Player>,
     past: VecDeque<Made>,
+    look: Option<&'l mut dyn FnMut(&Shown)>,
 }
 
-impl Replay {
+impl Replay<'_> {
     fn take(&mut self, line: u64, entry: Entry) -> Result<(), Over> {
         if self.summary.difference.is_some() {
             self.conclude(entry);
@@ -239,7 +261,11 @@ impl Replay {
         if self.past.len() > self.options.shown {
             self.past.pop_front();
         }
-        self.past.push_back(Made { number, line, at, heard, actions });
+        let made = Made { number, line, at, heard, actions };
+        if let Some(look) = &mut self.look {
+            look(&made.show());
+        }
+        self.past.push_back(made);
         match hash {
             Some(recorded) if recorded == replayed => (),
             Some(recorded) => self.differs(What::Hash { recorded, replayed, next_agrees: false }),

@@ -6,6 +6,9 @@
 mod config;
 mod events;
 
+#[cfg(test)]
+mod tests;
+
 use maglev_core::config::Draft;
 
 use crate::oracle::Oracle;

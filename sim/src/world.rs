@@ -2,7 +2,7 @@
 //!
 //! Two lanes drive it: [`straight`](crate::straight) calls the engine, and the tests' lane B runs the daemon's real loop
 //! and client. Both carry out an [`Effect`] when something happens to the process, both report each [`Step`], and both
-//! end when the [`finale`] says so.
+//! end when the finale says so.
 //!
 //! What happens at one instant happens in this order: the scenario's own events, then what the engine hears (probes,
 //! then VPP), then its deadlines, then traffic. The engine's clock starts with its process, so a restarted daemon

@@ -217,6 +217,131 @@ fn ctrl_c_ends_a_hunt_with_a_summary() {
     assert_eq!(status.code(), Some(if failed { 1 } else { 130 }), "{rest}");
 }
 
+fn journal(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in a workspace");
+    root.join("fixtures/journals").join(format!("{name}.jsonl"))
+}
+
+/// What stands before a hash.
+const HASH: &str = r#","h":"#;
+
+/// A journal with one hash changed, and the line of it.
+fn falsified(folder: &Path) -> (String, usize) {
+    let text = fs::read_to_string(journal("vpp-killed")).expect("a fixture can be read");
+    let mut lines: Vec<String> = text.lines().map(Into::into).collect();
+    let at = lines.len() / 2;
+    let is_record = |line: &String| line.contains(HASH);
+    let at = at + lines[at..].iter().position(is_record).expect("there are records");
+    let (before, hash) = lines[at].split_once(HASH).expect("it is a record");
+    let (hash, after) = hash.split_at(1);
+    let other = if hash == "1" { "2" } else { "1" };
+    lines[at] = format!("{before}{HASH}{other}{after}");
+    let path = folder.join("falsified.jsonl");
+    fs::write(&path, lines.join("\n") + "\n").expect("target/tmp can be written");
+    (path.display().to_string(), at + 1)
+}
+
+#[test]
+fn a_journal_is_replayed() {
+    for name in ["demo", "reload-storm", "vpp-killed"] {
+        let output = run(&["replay", &journal(name).display().to_string()]);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{name}: {said}{}", text(&output.stderr));
+        assert!(said.contains(" stretches replayed: ") && said.contains(" of its time, in "), "{said}");
+        assert!(said.ends_with("every output is the same\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_journal_is_shown_in_words() {
+    let output = run(&["replay", &journal("vpp-killed").display().to_string(), "--show"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(said.starts_with("record 1 (line 2) at "), "{said}");
+    let records = said.lines().filter(|line| line.starts_with("record ")).count();
+    assert!(said.contains(&format!("\n{records} records and ")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("    ")), "{said}");
+}
+
+#[test]
+fn the_first_other_output_is_named_and_a_rebase_accepts_it() {
+    let folder = folder("replay");
+    let (path, line) = falsified(&folder);
+    let output = run(&["replay", &path]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("first difference: ") && said.contains(&format!("(line {line})")), "{said}");
+    let output = run(&["replay", &path, "--rebase"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(" written anew"), "{}", text(&output.stdout));
+    let read = |path: &Path| fs::read_to_string(path).expect("it is there");
+    assert_eq!(read(Path::new(&path)), read(&journal("vpp-killed")));
+    assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_bad_journal_is_named_with_its_line_and_stays_as_it_was() {
+    let folder = folder("bad-journal");
+    let fixture = fs::read_to_string(journal("vpp-killed")).expect("a fixture can be read");
+    let mut lines: Vec<&str> = fixture.lines().collect();
+    lines[4] = "{}";
+    let damaged = lines.join("\n") + "\n";
+    let cases = [
+        ("damaged.jsonl", damaged.as_str(), "damaged.jsonl:5: this line is damaged"),
+        ("empty.jsonl", "", "empty.jsonl:1: there is not one whole line in it"),
+        ("other.jsonl", "{\"a\": 1}\n", "other.jsonl:1: it is no journal of maglevd"),
+    ];
+    for (name, bytes, message) in cases {
+        let path = folder.join(name);
+        fs::write(&path, bytes).expect("target/tmp can be written");
+        let path = path.display().to_string();
+        for args in [&["replay", &path][..], &["replay", &path, "--rebase"]] {
+            let output = run(args);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+            assert!(said.contains(message), "{args:?}: {said}");
+        }
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), bytes, "{name}");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("it is there").count(), cases.len());
+    for (path, message) in
+        [(folder.join("none"), "there is no such file"), (folder.clone(), "this is a folder")]
+    {
+        let output = run(&["replay", &path.display().to_string()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_lane_is_searched_to_its_end() {
+    let output = run(&["exhaustive", "--lane", "vpp"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.starts_with("Vpp ") && said.contains(", all\n1 of 1 lanes to their end, in "), "{said}");
+    let unknown = run(&["exhaustive", "--lane", "none"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("health, warmup, link"), "{}", text(&unknown.stderr));
+}
+
+#[test]
+fn mistakes_need_a_build_that_has_them() {
+    let output = run(&["mutants", "fall-one-late", "--seeds", "600"]);
+    let (said, complaint) = (text(&output.stdout), text(&output.stderr));
+    if cfg!(feature = "mutants") {
+        assert_eq!(output.status.code(), Some(0), "{said}{complaint}");
+        assert!(said.starts_with("mutant ") && said.contains("\nfall-one-late "), "{said}");
+        assert!(said.contains("\nmutants: 1 of 1 killed, in "), "{said}");
+        let unknown = run(&["mutants", "no-such-mistake"]);
+        assert_eq!(unknown.status.code(), Some(2));
+        assert!(text(&unknown.stderr).contains("no mutant is called"), "{}", text(&unknown.stderr));
+    } else {
+        assert_eq!(output.status.code(), Some(2), "{said}{complaint}");
+        let command = "cargo run --release -p maglev-sim --features mutants -- mutants";
+        assert!(complaint.contains(command), "{complaint}");
+    }
+}
+
 #[test]
 fn coverage_shows_every_cell_and_every_rule() {
     let output = run(&["coverage", "--seeds", "100"]);

@@ -2,12 +2,7 @@
 //!
 //! `SEEDS=1000000 FROM=0 cargo test -p maglev-sim --test mass -- seeds` plays more of one part.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test of its own, without a harness: it prints its tables and how long they took"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test without a harness reports by itself")]
 
 #[path = "mass/mutants.rs"]
 mod mutants;
@@ -25,6 +20,27 @@ use maglev_sim::swarm;
 /// Seeds of a plain `cargo test`.
 const SEEDS: u64 = 100_000;
 
+/// Time on the wall since it was started.
+#[derive(Clone, Copy)]
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "people want to know how long it took; no scenario hears of it"
+    )]
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn seconds(self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
+
+/// One part of the test: its name, and what says what is wrong.
+type Part = (&'static str, fn() -> Vec<String>);
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
@@ -32,9 +48,6 @@ fn number(name: &str, default: u64) -> u64 {
 fn jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
-
-/// A part of the mass and what is wrong with it.
-type Part = (&'static str, fn() -> Vec<String>);
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -60,10 +73,10 @@ fn main() -> ExitCode {
 /// Lane A: every seed twice, every oracle evaluated, every cell hit.
 fn seeds() -> Vec<String> {
     let (from, seeds) = (number("FROM", 0), number("SEEDS", SEEDS));
-    let began = Instant::now();
+    let watch = Stopwatch::start();
     let sums = hunt(Hunt { from, seeds, jobs: jobs(), twice: true, stop_at_failure: false }, &|_| true);
-    let took = began.elapsed();
-    println!("lane A: {sums}each seed twice, in {:.1} s on {} threads", took.as_secs_f64(), jobs());
+    let took = watch.seconds();
+    println!("lane A: {sums}each seed twice, in {took:.1} s on {} threads", jobs());
     println!(
         "\nsteps per seed:\n{}\nevents per seed:\n{}\n{}",
         sums.steps_each, sums.events_each, sums.coverage
@@ -83,7 +96,7 @@ fn seeds() -> Vec<String> {
 
 /// Every order of things in a small world: each lane to its fixpoint, with the states that are pinned.
 fn exhaustive() -> Vec<String> {
-    let began = Instant::now();
+    let watch = Stopwatch::start();
     let lanes = Mutex::new(Lane::ALL.to_vec());
     let found = Mutex::new(Vec::new());
     let work = || {
@@ -100,7 +113,7 @@ fn exhaustive() -> Vec<String> {
     });
     let mut found = found.into_inner().expect("nobody panics with it");
     found.sort_by_key(|found| found.lane);
-    println!("\nexhaustive, in {:.1} s:", began.elapsed().as_secs_f64());
+    println!("\nexhaustive, in {:.1} s:", watch.seconds());
     found.iter().for_each(|found| println!("{found}"));
     found.iter().flat_map(Found::wrong).collect()
 }

@@ -66,9 +66,10 @@ impl Shrinker<'_, '_> {
                 break;
             }
         }
-        let end = self.plot.scenario.until;
-        let up = Instant::from_start(Duration::from_secs(end.since_start().as_secs() + 1));
-        self.try_with(|plot| finish(plot, up));
+        // A whole second stays: an end that moves each time is no end.
+        let end = self.plot.scenario.until.since_start();
+        let up = Duration::from_secs(end.as_secs() + u64::from(end.subsec_nanos() > 0));
+        self.try_with(|plot| finish(plot, Instant::from_start(up)));
     }
 
     fn round(&mut self, at: usize, not_before: Instant) -> bool {
