@@ -57,6 +57,7 @@ const UNSEEN: &[&str] = &[
     "disconnect-costs-attempt",
     "out-of-sync-for-ever",
     "quarantine-never",
+    "quarantine-too-early",
     "answer-acquits-nobody",
     "quarantine-for-ever",
     "vpp-never-rests",
