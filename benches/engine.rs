@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use maglev_core::Input;
-use maglev_core::input::{Command, RequestId};
+use maglev_core::input::{Author, Command, RequestId};
 
 use crate::table::{Table, Times};
 use crate::world::{Shape, World, backend_address, checked};
@@ -39,7 +39,8 @@ fn plan(table: &mut Table, world: &mut World) {
     let writes = world.writes;
     for request in 0..REPEATS as u64 {
         let command = Command::Sync { frontend: None };
-        let (ordered, _) = world.turn(Input::Commanded { request: RequestId(request), command });
+        let (ordered, _) =
+            world.turn(Input::Commanded { request: RequestId(request), command, by: Author::default() });
         times.add(ordered + world.settle());
     }
     assert_eq!(world.writes, writes, "an unchanged world was written to");

@@ -211,8 +211,8 @@ impl Engine {
             }
             Input::ConfigLoaded { config, forced } => self.on_config(config, forced, now, out),
             Input::ConfigRejected { kind, err } => tell(out, Event::ConfigRejected { kind, err }),
-            Input::Commanded { request, command } => {
-                let result = self.on_command(&command, now, out);
+            Input::Commanded { request, command, by } => {
+                let result = self.on_command(&command, &by, now, out);
                 out.push(Action::Answer { request, result });
             }
             Input::ShutdownRequested => self.on_shutdown(now, out),

@@ -11,6 +11,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::State;
+use crate::input::Author;
 use crate::model::{VipKey, Write};
 use crate::time::GoDuration;
 
@@ -166,6 +167,9 @@ pub enum Event {
         command: String,
         /// Whether it is forgotten when the daemon restarts.
         lost_on_restart: bool,
+        /// Who, and why.
+        #[serde(skip_serializing_if = "Author::is_unknown")]
+        by: Author,
     },
     /// `vpp-lb-warmup-start`.
     WarmupStart {
@@ -503,8 +507,13 @@ impl Event {
             Self::BackendPresumed { backend, frontends } => {
                 f.put("backend", backend).put("frontends", &frontends.join(","));
             }
-            Self::OperatorCommand { command, lost_on_restart } => {
+            Self::OperatorCommand { command, lost_on_restart, by } => {
                 f.put("command", command).put("lost-on-restart", lost_on_restart);
+                for (key, words) in [("by", &by.who), ("why", &by.why)] {
+                    if !words.is_empty() {
+                        f.put(key, words);
+                    }
+                }
             }
             Self::WarmupMinDelay { elapsed }
             | Self::WarmupComplete { elapsed }

@@ -92,6 +92,9 @@ pub enum Input {
         request: RequestId,
         /// What.
         command: Command,
+        /// Who, and why.
+        #[serde(default)]
+        by: Author,
     },
     /// SIGTERM or SIGINT.
     ShutdownRequested,
@@ -238,6 +241,24 @@ impl fmt::Display for Disconnect {
     }
 }
 
+/// Who wants something, when and why. For people, and for what outlives the process; it decides nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// As the API knows the caller; empty if nobody was asked.
+    pub who: String,
+    /// In the caller's words; may be empty.
+    pub why: String,
+    /// Unix seconds; 0 if it is not known.
+    pub at: u64,
+}
+
+impl Author {
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What an operator may want.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -320,7 +341,8 @@ impl fmt::Display for Input {
                 write!(f, "configuration: {} frontends", config.frontends().len())
             }
             Self::ConfigRejected { kind, err } => write!(f, "configuration rejected ({kind}): {err}"),
-            Self::Commanded { command, .. } => write!(f, "operator: {command}"),
+            Self::Commanded { command, by, .. } if by.who.is_empty() => write!(f, "operator: {command}"),
+            Self::Commanded { command, by, .. } => write!(f, "operator {}: {command}", by.who),
             Self::ShutdownRequested => f.write_str("shutdown requested"),
         }
     }

@@ -77,5 +77,5 @@ pub use config::Config;
 pub use engine::{Engine, Reason, View};
 pub use event::Event;
 pub use hazard::{Hazard, hazard};
-pub use input::{CallId, Command, ConnectionId, Input, ProbeId, RequestId};
+pub use input::{Author, CallId, Command, ConnectionId, Input, ProbeId, RequestId};
 pub use time::{Clock, GoDuration, Instant};

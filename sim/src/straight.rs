@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use maglev_core::{Action, Command, Config, ConnectionId, Engine, Input, Instant, RequestId};
+use maglev_core::{Action, Author, Command, Config, ConnectionId, Engine, Input, Instant, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -138,7 +138,7 @@ impl Straight {
 
     fn command(&mut self, command: Command) {
         self.requests += 1;
-        self.post(Input::Commanded { request: RequestId(self.requests), command });
+        self.post(Input::Commanded { request: RequestId(self.requests), command, by: Author::default() });
     }
 
     /// The engine's next deadline on the world's clock.

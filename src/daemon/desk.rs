@@ -27,11 +27,11 @@ impl Desk {
     pub(super) fn open(&mut self, control: Control, engine: &Engine) -> Turn {
         match control {
             Control::Happened(input) => Turn::Input(input),
-            Control::Commanded { command, answer } => {
+            Control::Commanded { command, by, answer } => {
                 self.last_request += 1;
                 let request = RequestId(self.last_request);
                 self.waiting.insert(request, answer);
-                Turn::Input(Input::Commanded { request, command })
+                Turn::Input(Input::Commanded { request, command, by })
             }
             Control::Configured { config, forced, answer } => {
                 self.configuring = Some(answer);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use maglev_core::config::Draft;
-use maglev_core::{Command, Config, Denial, Input, View};
+use maglev_core::{Author, Command, Config, Denial, Input, View};
 use tokio::sync::{mpsc, oneshot};
 
 /// Wishes that wait for their turn. Who wishes more, waits.
@@ -19,6 +19,8 @@ pub enum Control {
     Commanded {
         /// What.
         command: Command,
+        /// Who, and why.
+        by: Author,
         /// Who waits.
         answer: oneshot::Sender<Result<(), Denial>>,
     },
@@ -100,7 +102,15 @@ impl Handle {
     /// # Errors
     /// The loop is over.
     pub async fn command(&self, command: Command) -> Result<Result<(), Denial>, Stopped> {
-        self.ask(|answer| Control::Commanded { command, answer }).await
+        self.command_by(command, Author::default()).await
+    }
+
+    /// The same, of somebody who is known.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn command_by(&self, command: Command, by: Author) -> Result<Result<(), Denial>, Stopped> {
+        self.ask(|answer| Control::Commanded { command, by, answer }).await
     }
 
     /// Puts a checked configuration in force, or lets the loop tell why there is none. The inner error means that the

@@ -8,7 +8,7 @@ use crate::action::{Action, Denial};
 use crate::dataplane::tell;
 use crate::event::Event;
 use crate::health::State;
-use crate::input::Command;
+use crate::input::{Author, Command};
 use crate::model::Weight;
 use crate::time::{GoDuration, Instant};
 use crate::warmup::Phase;
@@ -20,6 +20,7 @@ impl Engine {
     pub(super) fn on_command(
         &mut self,
         command: &Command,
+        by: &Author,
         now: Instant,
         out: &mut Vec<Action>,
     ) -> Result<(), Denial> {
@@ -35,16 +36,16 @@ impl Engine {
                     let why = format!("backend {backend} is disabled: enable it first");
                     return Err(Denial::NotNow(why));
                 }
-                self.switch(slot, command, now, out)
+                self.switch(slot, command, by, now, out)
             }
             Command::Disable { backend } | Command::Enable { backend } => {
                 let slot = self.backend_named(backend)?;
-                self.switch(slot, command, now, out)
+                self.switch(slot, command, by, now, out)
             }
             Command::SetWeight { frontend, pool, backend, weight, flush } => {
-                self.set_weight(command, [frontend, pool, backend], *weight, *flush, now, out)
+                self.set_weight((command, by), [frontend, pool, backend], *weight, *flush, now, out)
             }
-            Command::Sync { frontend } => self.sync(command, frontend.as_deref(), now, out),
+            Command::Sync { frontend } => self.sync((command, by), frontend.as_deref(), now, out),
         }
     }
 
@@ -62,6 +63,7 @@ impl Engine {
         &mut self,
         slot: u32,
         command: &Command,
+        by: &Author,
         now: Instant,
         out: &mut Vec<Action>,
     ) -> Result<(), Denial> {
@@ -85,7 +87,7 @@ impl Engine {
         if backend.state() == before && !mutant!(RepeatIsNews) {
             return Ok(());
         }
-        self.audit(command, out);
+        self.audit(command, by, out);
         if !(mutant!(ResumedNotProbed) && before == State::Paused) {
             self.new_generation(slot, now, out);
         }
@@ -93,14 +95,14 @@ impl Engine {
         Ok(())
     }
 
-    fn audit(&self, command: &Command, out: &mut Vec<Action>) {
+    fn audit(&self, command: &Command, by: &Author, out: &mut Vec<Action>) {
         let lost_on_restart = !matches!(command, Command::Sync { .. });
-        tell(out, Event::OperatorCommand { command: command.to_string(), lost_on_restart });
+        tell(out, Event::OperatorCommand { command: command.to_string(), lost_on_restart, by: by.clone() });
     }
 
     fn set_weight(
         &mut self,
-        command: &Command,
+        (command, by): (&Command, &Author),
         [frontend, pool, backend]: [&String; 3],
         weight: Weight,
         flush: bool,
@@ -126,7 +128,7 @@ impl Engine {
         }
         member.set = (weight != member.configured).then_some(weight);
         let (vip, server) = (entry.want.vip, member.address);
-        self.audit(command, out);
+        self.audit(command, by, out);
         let position = u32::try_from(at).unwrap_or(u32::MAX);
         if flush {
             self.with_dataplane(now, |dataplane, _| dataplane.owe_flush(vip, server));
@@ -142,7 +144,7 @@ impl Engine {
 
     fn sync(
         &mut self,
-        command: &Command,
+        (command, by): (&Command, &Author),
         frontend: Option<&str>,
         now: Instant,
         out: &mut Vec<Action>,
@@ -169,7 +171,7 @@ impl Engine {
         if !self.dataplane.is_connected() {
             return Err(Denial::NotNow("VPP is not connected: everything is synced when it is".into()));
         }
-        self.audit(command, out);
+        self.audit(command, by, out);
         let key = vip.map(|at| self.frontends.list()[at].vip());
         self.with_dataplane(now, |dataplane, ctx| dataplane.sync_asked(ctx, key));
         Ok(())

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use super::*;
 use crate::action::ProbeOrder;
 use crate::config::{CheckKind, Draft, DraftBackend, DraftCheck};
-use crate::input::{Command, LocalFault, Outcome, RequestId};
+use crate::input::{Author, Command, LocalFault, Outcome, RequestId};
 
 /// `count` backends on one tcp check, every two seconds, half a second while in doubt.
 fn engine(count: u8) -> Engine {
@@ -90,8 +90,11 @@ fn a_backend_is_never_probed_twice_at_once() {
             30 => Some(Command::Resume { backend: "b1".into() }),
             _ => None,
         };
-        let input = command
-            .map_or(Input::WakeupDue, |command| Input::Commanded { request: RequestId(second), command });
+        let input = command.map_or(Input::WakeupDue, |command| Input::Commanded {
+            request: RequestId(second),
+            command,
+            by: Author::default(),
+        });
         assert!(orders(engine.handle(input, now)).is_empty(), "second {second}");
     }
     let outcome = Outcome::Inconclusive(LocalFault::Cancelled);

@@ -198,9 +198,9 @@ impl Process {
 
     pub fn control(&self, input: Input) {
         self.send(match input {
-            Input::Commanded { command, .. } => {
+            Input::Commanded { command, by, .. } => {
                 let (answer, _) = oneshot::channel();
-                Control::Commanded { command, answer }
+                Control::Commanded { command, by, answer }
             }
             other => Control::Happened(other),
         });

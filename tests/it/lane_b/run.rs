@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use maglev_core::input::Disconnect;
-use maglev_core::{Config, ConnectionId, Input, Instant, RequestId};
+use maglev_core::{Author, Config, ConnectionId, Input, Instant, RequestId};
 use maglev_sim::chance::{self, Purpose};
 use maglev_sim::script::{Event, ScriptError};
 use maglev_sim::world::{Effect, World};
@@ -82,7 +82,9 @@ impl Lane {
         match effect {
             None => (),
             Some(Effect::Post(input)) => self.post(input),
-            Some(Effect::Command(command)) => self.post(Input::Commanded { request: RequestId(0), command }),
+            Some(Effect::Command(command)) => {
+                self.post(Input::Commanded { request: RequestId(0), command, by: Author::default() })
+            }
             Some(Effect::StallUntil(until)) => self.stalled_until = self.stalled_until.max(until),
             Some(Effect::Kill) => self.end(),
             Some(Effect::Start(config)) => {

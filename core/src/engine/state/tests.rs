@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::config::{CheckKind, Draft, DraftBackend, DraftCheck, DraftFrontend, DraftPool};
 use crate::digest::tests::Words;
 use crate::input::{
-    Command, Disconnect, FailCode, Failure, Input, LocalFault, Outcome, RequestId, VppProcess,
+    Author, Command, Disconnect, FailCode, Failure, Input, LocalFault, Outcome, RequestId, VppProcess,
 };
 use crate::model::{LbConf, Read, Reply, Request};
 
@@ -69,7 +69,7 @@ impl Story {
     fn step(&mut self) -> Vec<Action> {
         self.steps += 1;
         let request = RequestId(self.steps);
-        let command = |command| Input::Commanded { request, command };
+        let command = |command| Input::Commanded { request, command, by: Author::default() };
         match self.steps {
             100 => self.news.push_back(command(Command::Pause { backend: "b1".into() })),
             140 => self.news.push_back(command(Command::Disable { backend: "b2".into() })),
