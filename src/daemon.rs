@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::vpp::Order;
 use desk::{Desk, Turn};
 
-pub use handle::{Checked, Control, Handle, Refused, Stopped};
+pub use handle::{Checked, Control, Handle, Question, Refused, Stopped};
 
 /// Orders to VPP that can wait in the channel at once.
 ///
@@ -94,7 +94,7 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
         if let Control::Configured { config: Ok(checked), .. } = &control {
             ports.offers(&checked.draft);
         }
-        let input = match desk.open(control, &engine) {
+        let input = match desk.open(control, &engine, now) {
             Turn::Input(input) => input,
             Turn::Served => continue,
         };

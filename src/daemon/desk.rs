@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maglev_core::{Action, Denial, Engine, Event, Input, RequestId};
+use maglev_core::{Action, Denial, Engine, Event, Input, Instant, RequestId};
 use tokio::sync::oneshot;
 
 use super::handle::{Checked, Control, Refused};
@@ -24,7 +24,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn open(&mut self, control: Control, engine: &Engine) -> Turn {
+    pub(super) fn open(&mut self, control: Control, engine: &Engine, now: Instant) -> Turn {
         match control {
             Control::Happened(input) => Turn::Input(input),
             Control::Commanded { command, by, answer } => {
@@ -40,9 +40,8 @@ impl Desk {
                     Err(Refused { kind, err }) => Input::ConfigRejected { kind, err },
                 })
             }
-            Control::ViewWanted(answer) => {
-                // Whoever asked may have gone meanwhile; that is nobody's fault.
-                let _ = answer.send(engine.view());
+            Control::Asked(question) => {
+                question.put(engine, now);
                 Turn::Served
             }
         }

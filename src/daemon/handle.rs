@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use maglev_core::config::Draft;
-use maglev_core::{Author, Command, Config, Denial, Input, View};
+use maglev_core::{Author, Command, Config, Denial, Engine, Input, Instant, View};
 use tokio::sync::{mpsc, oneshot};
 
 /// Wishes that wait for their turn. Who wishes more, waits.
@@ -33,8 +33,25 @@ pub enum Control {
         /// Who waits.
         answer: oneshot::Sender<Result<(), Refused>>,
     },
-    /// Somebody wants to see everything.
-    ViewWanted(oneshot::Sender<View>),
+    /// Somebody wants to know something.
+    Asked(Question),
+}
+
+/// What somebody wants to know. It is answered between two turns, and keeps everything else waiting meanwhile.
+pub struct Question(Look);
+
+type Look = Box<dyn FnOnce(&Engine, Instant) + Send>;
+
+impl Question {
+    pub(super) fn put(self, engine: &Engine, now: Instant) {
+        (self.0)(engine, now);
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a question")
+    }
 }
 
 /// A configuration, and what it was checked from.
@@ -110,7 +127,7 @@ impl Handle {
     /// # Errors
     /// The loop is over.
     pub async fn command_by(&self, command: Command, by: Author) -> Result<Result<(), Denial>, Stopped> {
-        self.ask(|answer| Control::Commanded { command, by, answer }).await
+        self.request(|answer| Control::Commanded { command, by, answer }).await
     }
 
     /// Puts a checked configuration in force, or lets the loop tell why there is none. The inner error means that the
@@ -123,18 +140,36 @@ impl Handle {
         config: Result<Checked, Refused>,
         forced: bool,
     ) -> Result<Result<(), Refused>, Stopped> {
-        self.ask(|answer| Control::Configured { config, forced, answer }).await
+        self.request(|answer| Control::Configured { config, forced, answer }).await
     }
 
-    /// A picture of everything.
+    /// Asks the engine something, as it is between two turns. The loop stands still while `question` looks, so it looks
+    /// at little: at most a millisecond of work, which for a large site means in parts.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Instant) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        self.request(|answer| {
+            Control::Asked(Question(Box::new(move |engine, now| {
+                // Whoever asked may have gone meanwhile; that is nobody's fault.
+                let _ = answer.send(question(engine, now));
+            })))
+        })
+        .await
+    }
+
+    /// A picture of everything. Not for large sites: it is one question.
     ///
     /// # Errors
     /// The loop is over.
     pub async fn view(&self) -> Result<View, Stopped> {
-        self.ask(Control::ViewWanted).await
+        self.ask(|engine, _| engine.view()).await
     }
 
-    async fn ask<T>(&self, control: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T, Stopped> {
+    async fn request<T>(&self, control: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.controls.send(control(answer)).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
