@@ -1,6 +1,7 @@
 //! Composes the parts and only routes: an input to the part it concerns, a change to those who must know.
 
 mod commands;
+mod look;
 mod reload;
 mod state;
 mod verdicts;

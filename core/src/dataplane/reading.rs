@@ -240,17 +240,22 @@ impl Dataplane {
         if self.verbose_read || under_way || self.quarantine.contains(&request) {
             return;
         }
-        let (vips, servers) = self
-            .observed()
-            .fold((0, 0), |(vips, servers), (_, seen)| (vips + 1, servers + seen.servers.len()));
-        let bytes = VERBOSE_BYTES_PER_VIP * vips + VERBOSE_BYTES_PER_SERVER * servers;
         self.verbose_read = true;
         let unverified = self.vips.values().any(|vip| vip.acked.is_some() && vip.sticky.is_none());
-        if unverified && bytes <= VERBOSE_BYTES_MAX {
+        if unverified && self.verbose_bytes().is_some() {
             // Only an answer counts: after a disconnect it is asked for again.
             self.verbose_read = false;
             self.call(ctx.now, request, None, out);
         }
+    }
+
+    /// How long the verbose text may be; `None` if longer than VPP can hand out without danger.
+    pub fn verbose_bytes(&self) -> Option<usize> {
+        let (vips, servers) = self
+            .observed()
+            .fold((0, 0), |(vips, servers), (_, seen)| (vips + 1, servers + seen.servers.len()));
+        let bytes = VERBOSE_BYTES_PER_VIP * vips + VERBOSE_BYTES_PER_SERVER * servers;
+        (bytes <= VERBOSE_BYTES_MAX).then_some(bytes)
     }
 
     fn fold_vips(&mut self, ctx: &Context<'_>, call: CallId, rows: &[VipRow], out: &mut Vec<Action>) {
