@@ -8,17 +8,9 @@ use maglev_sim::matrix::{Matrix, SEEDS, Trial};
 const UNSEEN: &[&str] = &[
     "inconclusive-is-conclusive",
     "failures-are-blind",
-    "stale-result-counts",
-    "jitter-shared",
-    "jitter-of-others",
-    "first-probes-at-once",
-    "complaints-repeat",
-    "gate-closes-again",
-    "released-by-name",
     "nobody-presumed",
     "presumed-unheld",
     "presumption-outlives-verdict",
-    "away-release-forgotten",
     "recreate-in-warmup",
     "remove-before-lower",
     "flush-before-servers",
@@ -67,8 +59,6 @@ const UNSEEN: &[&str] = &[
     "break-before-make",
     "hold-never-ends",
     "hold-outlives-verdicts",
-    "sync-ignored",
-    "shutdown-too-slow",
 ];
 
 pub fn mutants() -> Vec<String> {
