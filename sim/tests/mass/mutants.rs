@@ -18,6 +18,8 @@ const UNSEEN: &[&str] = &[
     "surplus-keeps-flows",
     "flush-into-nothing",
     "disable-before-sync-forgotten",
+    "refused-flush-forgotten",
+    "disconnect-forgets-flushes",
     "no-flush-after-create",
     "no-flush-after-zero",
     "kept-flows-flushed",
