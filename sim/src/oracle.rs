@@ -42,7 +42,6 @@ oracles! {
     WhenKnown "gates/when-known", "In the release phase a frontend whose backends are all known is released.", when "every step in the release phase";
     Refuses "gates/refuses", "In hands-off a sync is refused, and a file without frontends always is unless it is forced.", when "such a command or file arrives";
     StayOpen "gates/stay-open", "A gate that was open never closes.", when "a frontend had an open gate before the step";
-    GateTold "gates/told", "Gates open with a word, and an update is called held back only by a closed one.", when "an update is held back, or a file is loaded in the release phase";
 
     StaleLink "link/stale", "No call is sent on a connection that is not up.", when "a call is sent";
     Window "link/window", "Never more calls in flight than the window.", when "every step";
@@ -52,12 +51,17 @@ oracles! {
     Deadly "calls/deadly", "No call that VPP would not survive is sent.", when "a write reaches VPP";
     Order "calls/order", "Creating, flushing and deleting a VIP stand alone; nothing goes beside lb_conf.", when "a write is sent";
     ConfFirst "calls/conf-first", "lb_conf comes before the first server.", when "a server is added";
-    KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed";
+    KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed, and nobody else edited VPP since it was read";
+    Stages "calls/stages", "Raising comes before flushing a VIP, and lowering before removing.", when "lb_flush_vip is sent, or a server is deleted, of a configured VIP that no recreate takes down";
+    TakeDown "calls/take-down", "A VIP is deleted right after it was flushed.", when "the delete of a VIP is sent, unless VPP may know it by another name";
 
     Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
     FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
     FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, neither frontend nor server was dropped in between, and nobody else edited it";
+    FlushHelps "traffic/flush-helps", "No flow is flushed for a death that leaves it nowhere to go.", when "a flush is sent of a server that is down, and no operator ordered one";
+    SurplusFlushed "traffic/surplus-flushed", "A surplus server is deleted with its flows.", when "a server is deleted of a configured VIP that no recreate takes down";
+    ForeignKept "traffic/foreign-kept", "What has an encapsulation that maglevd never makes is left alone.", when "a delete is sent of a VIP that no frontend names";
     FlowsKept "traffic/flows-kept", "A flow that VPP remembers changes its server only for a flush, a delete, lb_conf, a foreign edit or a restart of VPP; a whole VIP is flushed only when new, empty or of an unknown fate.", when "a packet of a flow is forwarded that VPP remembered at the one before, or a VIP is flushed";
     VipKept "traffic/vip-kept", "A configured VIP is deleted only in a recreate, which VPP must differ for in encapsulation or stickiness, and at most once in ten minutes.", when "a recreate is told, or the delete of a configured VIP is sent";
 
@@ -69,8 +73,6 @@ oracles! {
     Due "state/due", "Whoever is checked, enabled and not paused has a probe under way or due within the longest interval and a tenth.", when "a probe starts or ends, or anything happens but a reply or a wakeup";
     Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, at once where a new generation begins, and never two at once.", when "a probe starts";
     Wakeup "state/wakeup", "After a step the next wakeup is later than now, and there is one until the process exits.", when "every step";
-    Jitter "state/jitter", "First probes are spread, alike for two backends of one address and check, and otherwise not.", when "a process begins with two addresses to probe, or a first probe starts before any file or command";
-    Complaints "state/complaints", "A local fault is told of once per cause and minute.", when "an inconclusive result of the probe under way arrives";
     Deadlines "state/deadlines", "Armed deadlines are at most one per backend, two per frontend and twelve.", when "every step but results and replies";
     FreshStart "state/fresh-start", "The wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled, the process accepted a reload, no operator commanded it and nobody is presumed up";
 
@@ -89,8 +91,6 @@ oracles! {
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
     DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered four windows of calls, and before nothing is under way.", when "a backend goes down or is disabled that an open frontend holds above 0, in VPP and in its picture, and no hold, recreate or trouble stands in the way";
-    SyncLooks "liveness/sync-looks", "A sync that an operator was granted looks at VPP anew.", when "an operator's sync was accepted, and a look was asked for or nothing is under way";
-    ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
     LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }

@@ -8,9 +8,8 @@ mod isolation;
 mod link;
 mod liveness;
 mod process;
-mod promises;
 mod reference;
-mod spread;
+mod stages;
 mod state;
 mod traffic;
 mod units;
@@ -98,13 +97,13 @@ pub(crate) trait Watcher {
 pub(crate) struct Watch {
     gates: gates::Gates,
     calls: calls::Calls,
+    stages: stages::Stages,
     link: link::Link,
     state: state::State,
     traffic: traffic::Traffic,
     isolation: isolation::Isolation,
     process: process::Process,
     liveness: liveness::Liveness,
-    promises: promises::Promises,
 }
 
 impl Watch {
@@ -113,13 +112,13 @@ impl Watch {
         Self {
             gates: gates::Gates::new(config),
             calls: calls::Calls::default(),
+            stages: stages::Stages::default(),
             link: link::Link::default(),
             state: state::State::new(config),
             traffic: traffic::Traffic::default(),
             isolation: isolation::Isolation::default(),
             process: process::Process::default(),
             liveness: liveness::Liveness::default(),
-            promises: promises::Promises::default(),
         }
     }
 
@@ -127,13 +126,13 @@ impl Watch {
         [
             &mut self.gates,
             &mut self.calls,
+            &mut self.stages,
             &mut self.link,
             &mut self.state,
             &mut self.traffic,
             &mut self.isolation,
             &mut self.process,
             &mut self.liveness,
-            &mut self.promises,
         ]
     }
 }
@@ -156,13 +155,15 @@ impl Watcher for Watch {
     }
 }
 
-/// The VIP of a frontend as the file that was in force when it was named has it: a reload in the same step may have
-/// dropped it, or given its name to another one.
-pub(crate) fn vip_named(known: &Config, frontend: &str) -> Option<VipKey> {
-    known.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
+/// The VIP of a frontend that a step names: a reload at the same instant may have dropped it again.
+pub(crate) fn vip_named(step: &Step<'_>, known: &Config, frontend: &str) -> Option<VipKey> {
+    let of_file = |config: &Config| {
+        config.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
+    };
+    step.engine.vip_of(frontend).or_else(|| of_file(known))
 }
 
-/// The same where only the configuration in force after the step can name it.
+/// The same where only the configuration in force can name it.
 pub(crate) fn frontend_named(step: &Step<'_>, frontend: &str) -> Option<VipKey> {
     step.engine.vip_of(frontend)
 }

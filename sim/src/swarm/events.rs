@@ -40,8 +40,6 @@ enum Kind {
 pub(super) struct Act<'a, C> {
     pub(super) choices: &'a mut C,
     pub(super) site: &'a Site,
-    /// Of all backends of all files, those of the first file first.
-    pub(super) addresses: Vec<IpAddr>,
     pub(super) length: Duration,
     pub(super) events: Vec<Timed>,
 }
@@ -166,8 +164,8 @@ impl<C: Choices> Act<'_, C> {
         ];
         let behaviour = self.choices.of(&behaviours, "behaviour").clone();
         if self.choices.one_in(6, "all at once") {
-            for address in self.addresses.clone() {
-                let who = Who::Address(address);
+            for last in self.site.backends.iter().map(|member| member.last) {
+                let who = Who::Address(self.site.address(last));
                 self.push(at, Happening::Backend { who, behaviour: behaviour.clone() });
             }
         } else {
@@ -177,7 +175,9 @@ impl<C: Choices> Act<'_, C> {
     }
 
     fn server(&mut self) -> IpAddr {
-        *self.choices.of(&self.addresses, "which backend")
+        let lasts: Vec<u8> = self.site.backends.iter().map(|member| member.last).collect();
+        let last = *self.choices.of(&lasts, "which backend");
+        self.site.address(last)
     }
 
     fn vpp(&mut self, at: Instant) {
@@ -242,7 +242,7 @@ impl<C: Choices> Act<'_, C> {
             table_length: 1_024,
             src_ip_sticky: false,
         };
-        match self.choices.choose(11, "foreign edit") {
+        match self.choices.choose(13, "foreign edit") {
             0 => Write::SetWeight { vip, server, weight, flows: Flows::Keep },
             1 => Write::DelAs { vip, server, flows: Flows::Keep },
             2 => create(tcp(Prefix::host([203, 0, 113, 99].into()), 80), Encap::Gre4),
@@ -258,6 +258,8 @@ impl<C: Choices> Act<'_, C> {
                 sticky_buckets: 512,
                 flow_timeout_secs: 30,
             }),
+            10 => create(tcp(Prefix::host([203, 0, 113, last].into()), 8_081), Encap::Other(2)),
+            11 => Write::DelVip { vip },
             _ => Write::AddAs { vip, server, weight: Weight::seen(3) },
         }
     }
@@ -315,11 +317,6 @@ impl<C: Choices> Act<'_, C> {
             2 => self.restart(at),
             n => {
                 let end = if n == 3 { DaemonChange::Terminate } else { DaemonChange::Kill };
-                if self.choices.one_in(3, "in the middle of calls") {
-                    self.push(at, Happening::Vpp(VppChange::Stall(Duration::from_secs(3))));
-                    let command = self.command();
-                    self.push(at, Happening::Operator(command));
-                }
                 self.push(at, Happening::Daemon(end));
                 let then = self.soon(at);
                 self.restart(then);
@@ -327,22 +324,7 @@ impl<C: Choices> Act<'_, C> {
         }
     }
 
-    /// A new process comes into a world that has not waited for it: VPP serves, and some backends are not well.
     fn restart(&mut self, at: Instant) {
-        if self.choices.one_in(3, "sick at the restart") {
-            let ills = [
-                Behaviour::LocalFault("EMFILE"),
-                Behaviour::LocalFault("EMFILE"),
-                Behaviour::Silent,
-                Behaviour::Refuse,
-                Behaviour::OneIn(3),
-                Behaviour::Up,
-            ];
-            for address in self.addresses.clone() {
-                let behaviour = self.choices.of(&ills, "ill").clone();
-                self.push(at, Happening::Backend { who: Who::Address(address), behaviour });
-            }
-        }
         let config = self.choices.one_in(3, "restarted with another file");
         let config = config.then(|| (*self.choices.of(&NAMES, "restart file")).to_owned());
         self.push(at, Happening::Daemon(DaemonChange::Restart(config)));
