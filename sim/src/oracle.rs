@@ -42,6 +42,7 @@ oracles! {
     WhenKnown "gates/when-known", "In the release phase a frontend whose backends are all known is released.", when "every step in the release phase";
     Refuses "gates/refuses", "In hands-off a sync is refused, and a file without frontends always is unless it is forced.", when "such a command or file arrives";
     StayOpen "gates/stay-open", "A gate that was open never closes.", when "a frontend had an open gate before the step";
+    GateTold "gates/told", "Gates open with a word, and an update is called held back only by a closed one.", when "an update is held back, or a file is loaded in the release phase";
 
     StaleLink "link/stale", "No call is sent on a connection that is not up.", when "a call is sent";
     Window "link/window", "Never more calls in flight than the window.", when "every step";
@@ -73,6 +74,8 @@ oracles! {
     Due "state/due", "Whoever is checked, enabled and not paused has a probe under way or due within the longest interval and a tenth.", when "a probe starts or ends, or anything happens but a reply or a wakeup";
     Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, at once where a new generation begins, and never two at once.", when "a probe starts";
     Wakeup "state/wakeup", "After a step the next wakeup is later than now, and there is one until the process exits.", when "every step";
+    Jitter "state/jitter", "First probes are spread, alike for two backends of one address and check, and otherwise not.", when "a process begins with two addresses to probe, or a first probe starts before any file or command";
+    Complaints "state/complaints", "A local fault is told of once per cause and minute.", when "an inconclusive result of the probe under way arrives";
     Deadlines "state/deadlines", "Armed deadlines are at most one per backend, two per frontend and twelve.", when "every step but results and replies";
     FreshStart "state/fresh-start", "The wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled, the process accepted a reload, no operator commanded it and nobody is presumed up";
 
@@ -91,6 +94,8 @@ oracles! {
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
     DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered four windows of calls, and before nothing is under way.", when "a backend goes down or is disabled that an open frontend holds above 0, in VPP and in its picture, and no hold, recreate or trouble stands in the way";
+    SyncLooks "liveness/sync-looks", "A sync that an operator was granted looks at VPP anew.", when "an operator's sync was accepted, and a look was asked for or nothing is under way";
+    ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
     LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }

@@ -7,8 +7,9 @@
 mod events;
 mod site;
 
+use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::Instant;
 
@@ -31,15 +32,18 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
     let site = Site::draw(choices);
     let mut drafts = BTreeMap::new();
     drafts.insert(FIRST_CONFIG.to_owned(), site.draft());
+    let mut addresses = site.addresses();
     for name in &NAMES[1..] {
         let mut other = site.clone();
         other.mutate(choices);
+        addresses.extend(other.addresses());
         drafts.insert((*name).to_owned(), other.draft());
     }
     drafts.insert("empty".to_owned(), site.emptied());
     let length = Duration::from_secs(*choices.of(&[3, 6, 6, 10, 10, 20, 40], "length of the first act"));
     let from = Instant::from_start(length);
-    let mut act = events::Act { choices, site: &site, length, events: Vec::new() };
+    let mut act =
+        events::Act { choices, site: &site, addresses: distinct(addresses), length, events: Vec::new() };
     act.first();
     act.heal(from);
     let events = act.events;
@@ -53,6 +57,12 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
         conclusion: Some(Conclusion { from, restart }),
     };
     Plot { scenario, drafts }
+}
+
+/// Each once, in the order of its first.
+fn distinct(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut seen = BTreeSet::new();
+    addresses.into_iter().filter(|address| seen.insert(*address)).collect()
 }
 
 /// Milliseconds into the run, and what happens.

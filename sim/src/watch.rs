@@ -8,7 +8,9 @@ mod isolation;
 mod link;
 mod liveness;
 mod process;
+mod promises;
 mod reference;
+mod spread;
 mod stages;
 mod state;
 mod traffic;
@@ -104,6 +106,7 @@ pub(crate) struct Watch {
     isolation: isolation::Isolation,
     process: process::Process,
     liveness: liveness::Liveness,
+    promises: promises::Promises,
 }
 
 impl Watch {
@@ -119,10 +122,11 @@ impl Watch {
             isolation: isolation::Isolation::default(),
             process: process::Process::default(),
             liveness: liveness::Liveness::default(),
+            promises: promises::Promises::default(),
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 9] {
+    fn all(&mut self) -> [&mut dyn Watcher; 10] {
         [
             &mut self.gates,
             &mut self.calls,
@@ -133,6 +137,7 @@ impl Watch {
             &mut self.isolation,
             &mut self.process,
             &mut self.liveness,
+            &mut self.promises,
         ]
     }
 }
@@ -155,15 +160,13 @@ impl Watcher for Watch {
     }
 }
 
-/// The VIP of a frontend that a step names: a reload at the same instant may have dropped it again.
-pub(crate) fn vip_named(step: &Step<'_>, known: &Config, frontend: &str) -> Option<VipKey> {
-    let of_file = |config: &Config| {
-        config.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
-    };
-    step.engine.vip_of(frontend).or_else(|| of_file(known))
+/// The VIP of a frontend as the file that was in force when it was named has it: a reload in the same step may have
+/// dropped it, or given its name to another one.
+pub(crate) fn vip_named(known: &Config, frontend: &str) -> Option<VipKey> {
+    known.frontends().iter().find(|found| found.name == frontend).map(|found| found.vip)
 }
 
-/// The same where only the configuration in force can name it.
+/// The same where only the configuration in force after the step can name it.
 pub(crate) fn frontend_named(step: &Step<'_>, frontend: &str) -> Option<VipKey> {
     step.engine.vip_of(frontend)
 }

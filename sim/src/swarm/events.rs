@@ -40,6 +40,8 @@ enum Kind {
 pub(super) struct Act<'a, C> {
     pub(super) choices: &'a mut C,
     pub(super) site: &'a Site,
+    /// Of all backends of all files, those of the first file first.
+    pub(super) addresses: Vec<IpAddr>,
     pub(super) length: Duration,
     pub(super) events: Vec<Timed>,
 }
@@ -164,8 +166,8 @@ impl<C: Choices> Act<'_, C> {
         ];
         let behaviour = self.choices.of(&behaviours, "behaviour").clone();
         if self.choices.one_in(6, "all at once") {
-            for last in self.site.backends.iter().map(|member| member.last) {
-                let who = Who::Address(self.site.address(last));
+            for address in self.addresses.clone() {
+                let who = Who::Address(address);
                 self.push(at, Happening::Backend { who, behaviour: behaviour.clone() });
             }
         } else {
@@ -175,9 +177,7 @@ impl<C: Choices> Act<'_, C> {
     }
 
     fn server(&mut self) -> IpAddr {
-        let lasts: Vec<u8> = self.site.backends.iter().map(|member| member.last).collect();
-        let last = *self.choices.of(&lasts, "which backend");
-        self.site.address(last)
+        *self.choices.of(&self.addresses, "which backend")
     }
 
     fn vpp(&mut self, at: Instant) {
@@ -317,6 +317,11 @@ impl<C: Choices> Act<'_, C> {
             2 => self.restart(at),
             n => {
                 let end = if n == 3 { DaemonChange::Terminate } else { DaemonChange::Kill };
+                if self.choices.one_in(3, "in the middle of calls") {
+                    self.push(at, Happening::Vpp(VppChange::Stall(Duration::from_secs(3))));
+                    let command = self.command();
+                    self.push(at, Happening::Operator(command));
+                }
                 self.push(at, Happening::Daemon(end));
                 let then = self.soon(at);
                 self.restart(then);
@@ -324,7 +329,22 @@ impl<C: Choices> Act<'_, C> {
         }
     }
 
+    /// A new process comes into a world that has not waited for it: VPP serves, and some backends are not well.
     fn restart(&mut self, at: Instant) {
+        if self.choices.one_in(3, "sick at the restart") {
+            let ills = [
+                Behaviour::LocalFault("EMFILE"),
+                Behaviour::LocalFault("EMFILE"),
+                Behaviour::Silent,
+                Behaviour::Refuse,
+                Behaviour::OneIn(3),
+                Behaviour::Up,
+            ];
+            for address in self.addresses.clone() {
+                let behaviour = self.choices.of(&ills, "ill").clone();
+                self.push(at, Happening::Backend { who: Who::Address(address), behaviour });
+            }
+        }
         let config = self.choices.one_in(3, "restarted with another file");
         let config = config.then(|| (*self.choices.of(&NAMES, "restart file")).to_owned());
         self.push(at, Happening::Daemon(DaemonChange::Restart(config)));

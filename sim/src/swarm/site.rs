@@ -121,14 +121,22 @@ impl Site {
         let port = *choices.of(&[80, 443, 53, 80, 443, 0], "VIP port");
         let in_the_way =
             |front: &Front| front.key.0 == last && (front.key.1 == port || front.key.1 == 0 || port == 0);
-        if self.frontends.iter().any(in_the_way) {
+        let name = format!("f{last}-{port}");
+        if self.frontends.iter().any(|front| in_the_way(front) || front.name == name) {
             return;
         }
         let sticky = choices.one_in(4, "src-ip-sticky");
         let flush_on_down = !choices.one_in(4, "flush-on-down");
         let pools = (0..=choices.choose(2, "pools")).map(|_| self.pool(choices)).collect();
-        let name = format!("f{last}-{port}");
         self.frontends.push(Front { name, key: (last, port), sticky, flush_on_down, pools });
+    }
+
+    fn rekey(&mut self, front: usize, choices: &mut impl Choices) {
+        let (last, port) = self.frontends[front].key;
+        let key = (last, *choices.of(&[8_080, 8_443], "another port"));
+        if port != 0 && self.frontends.iter().all(|other| other.key != key && other.key != (last, 0)) {
+            self.frontends[front].key = key;
+        }
     }
 
     fn pool(&self, choices: &mut impl Choices) -> Vec<(usize, u32)> {
@@ -149,7 +157,7 @@ impl Site {
         for _ in 0..=choices.choose(3, "edits") {
             let backend = index(choices, self.backends.len(), "edited backend");
             let front = index(choices, self.frontends.len(), "edited frontend");
-            match choices.choose(18, "edit") {
+            match choices.choose(20, "edit") {
                 0 => self.add_frontend(choices),
                 1 if self.frontends.len() > 1 => {
                     self.frontends.remove(front);
@@ -159,7 +167,7 @@ impl Site {
                 3 => self.backends[backend].name = format!("renamed{backend}"),
                 4 => self.frontends[front].pools.reverse(),
                 5 => self.frontends[front].pools[0] = self.pool(choices),
-                6 if choices.one_in(3, "other family") => self.six = !self.six,
+                6 if choices.one_in(2, "other family") => self.six = !self.six,
                 7 => {
                     for check in &mut self.checks {
                         check.kind = CheckKind::Tcp { port: 8080, tls: None };
@@ -179,6 +187,10 @@ impl Site {
                         (self.backends[other].last, self.backends[backend].last);
                 }
                 15 => self.lb.flow_timeout = secs(50),
+                // The same name for another key.
+                17 => self.rekey(front, choices),
+                // A successor, beside the others of the first pool.
+                18 => self.backends[backend].last = 50 + u8::try_from(backend).unwrap_or(0),
                 16 => {
                     let weight = *choices.of(&[100, 7, 0], "edited weight");
                     self.frontends[front].pools[0][0].1 = weight;
@@ -191,7 +203,12 @@ impl Site {
         }
     }
 
-    pub(super) fn address(&self, last: u8) -> IpAddr {
+    /// Of its backends.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.backends.iter().map(|member| self.address(member.last)).collect()
+    }
+
+    fn address(&self, last: u8) -> IpAddr {
         address(self.six, last)
     }
 

@@ -14,7 +14,7 @@ use crate::oracle::{Ledger, Oracle};
 /// What one process may write.
 #[derive(Clone, Debug)]
 pub(super) struct Gates {
-    /// The one that was in force before this step.
+    /// The one in force; within a step, where the events have come to.
     config: Arc<Config>,
     hands_off: Duration,
     max: Duration,
@@ -46,16 +46,40 @@ impl Gates {
     fn told(&mut self, event: &Event, step: &Step<'_>, ledger: &mut Ledger) {
         match event {
             Event::WarmupRelease { frontend, .. } => {
-                let vip = vip_named(step, &self.config, frontend);
+                let vip = vip_named(&self.config, frontend);
                 let is_first = vip.is_some_and(|vip| self.released.insert(vip));
                 ledger.judge(Oracle::Once, step.now, is_first, || {
                     format!("{frontend} was released twice, or does not exist")
                 });
             }
             Event::WarmupComplete { .. } | Event::WarmupMaxDelay { .. } => self.over = true,
+            Event::Suppressed { frontend, .. } => {
+                let vip = vip_named(&self.config, frontend);
+                let is_open = self.over || vip.is_some_and(|vip| self.released.contains(&vip));
+                ledger.judge(Oracle::GateTold, step.now, !is_open, || {
+                    format!("an update of {frontend} is held back, and its gate is open")
+                });
+            }
+            Event::ConfigLoaded { reload: true, .. } => self.config = step.engine.config().clone(),
             Event::Stopping => self.stopping = true,
             _ => (),
         }
+    }
+
+    /// Gates open with a word: releases are told, and nothing else opens one before warm-up is over.
+    fn judge_silence(&self, step: &Step<'_>, ledger: &mut Ledger) {
+        let warmup = step.engine.warmup();
+        if !matches!(step.input, Input::ConfigLoaded { .. }) || warmup.phase() != Phase::Release {
+            return;
+        }
+        let mut vips = self.config.frontends().iter().map(|frontend| frontend.vip);
+        let silent = vips.find(|vip| warmup.is_open(*vip) && !self.released.contains(vip));
+        ledger.judge(Oracle::GateTold, step.now, silent.is_none(), || {
+            format!(
+                "the gate of {} opened without a word",
+                silent.map(|vip| vip.to_string()).unwrap_or_default()
+            )
+        });
     }
 
     fn judge_refusals(&self, step: &Step<'_>, ledger: &mut Ledger) {
@@ -95,6 +119,7 @@ impl Gates {
 
 impl Watcher for Gates {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
+        self.judge_refusals(step, ledger);
         for action in step.actions {
             match action {
                 Action::Tell(event) => self.told(event, step, ledger),
@@ -107,8 +132,7 @@ impl Watcher for Gates {
                 | Action::Exit => (),
             }
         }
-        self.judge_refusals(step, ledger);
-        self.config = step.engine.config().clone();
+        self.judge_silence(step, ledger);
         let warmup = step.engine.warmup();
         if warmup.phase() == Phase::Release && !warmup.is_final() && !self.stopping {
             let mut list = step.engine.frontends().list().iter();

@@ -16,6 +16,7 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Process {
     units: Units,
+    /// When SIGTERM came, on the engine's clock.
     stopped: Option<Instant>,
 }
 
@@ -29,10 +30,18 @@ impl Process {
                 });
             }
         }
+        self.judge_limit(since, step, ledger);
+    }
+
+    /// It ends, or will at the end of its second at the latest.
+    fn judge_limit(&self, since: Instant, step: &Step<'_>, ledger: &mut Ledger) {
         let ends = step.actions.iter().any(|action| matches!(action, Action::Exit));
-        let lasts = step.now.since(since);
-        ledger.judge(Oracle::Shutdown, step.now, ends || lasts < END_LIMIT, || {
-            format!("the process lives on {} after SIGTERM", GoDuration(lasts))
+        let limit = since + END_LIMIT;
+        let will_end = step.elapsed < limit.since_start() && step.wakeup.is_some_and(|at| at <= limit);
+        ledger.judge(Oracle::Shutdown, step.now, ends || will_end, || {
+            let lasts = step.elapsed.saturating_sub(since.since_start());
+            let next = step.wakeup.map(|at| at.to_string()).unwrap_or_default();
+            format!("the process lives on {} after SIGTERM, and then until {next}", GoDuration(lasts))
         });
     }
 }
@@ -53,7 +62,9 @@ impl Watcher for Process {
             }
             // What this very step sent before was sent before the signal.
             if matches!(**event, Event::Stopping) {
-                self.stopped = Some(step.now);
+                let since = Instant::from_start(step.elapsed);
+                self.stopped = Some(since);
+                self.judge_limit(since, step, ledger);
             }
         }
     }

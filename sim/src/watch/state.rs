@@ -1,12 +1,14 @@
 //! Backends as the engine has them, against the second opinion: states, counters, and when probes start.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use maglev_core::input::Outcome;
 use maglev_core::{Action, Config, Event, Input, Instant, ProbeId};
 
 use super::reference::{Reference, Worth};
+use super::spread::Spread;
 use super::weights::Weights;
 use super::{Step, Watcher};
 use crate::oracle::{Ledger, Oracle};
@@ -14,11 +16,17 @@ use crate::oracle::{Ledger, Oracle};
 /// Deadlines that do not belong to a backend or a frontend: of warm-up, of the end, and of the conversation with VPP.
 const DEADLINES_OF_ITS_OWN: usize = 12;
 
+/// The same local fault is not told of again for so long.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
+
 /// What one process believes of its backends.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     reference: Reference,
     weights: Weights,
+    spread: Spread,
+    /// When each local fault was last told of.
+    complaints: BTreeMap<String, Instant>,
     /// The wakeup that the last step asked for.
     asked: Option<Instant>,
     stopping: bool,
@@ -31,6 +39,8 @@ impl State {
         Self {
             weights: Weights::new(config, &reference),
             reference,
+            spread: Spread::default(),
+            complaints: BTreeMap::new(),
             asked: None,
             stopping: false,
             exited: false,
@@ -48,7 +58,25 @@ impl State {
             Worth::Inconclusive => {
                 let moved = self.disagreement(step);
                 ledger.judge(Oracle::Inconclusive, step.now, moved.is_none(), || moved.unwrap_or_default());
+                if let Outcome::Inconclusive(fault) = outcome {
+                    self.judge_complaint(fault.to_string(), step, ledger);
+                }
             }
+        }
+    }
+
+    /// A local fault is told of once per cause and minute.
+    fn judge_complaint(&mut self, fault: String, step: &Step<'_>, ledger: &mut Ledger) {
+        let now = clock(step);
+        let is_complaint = |action: &Action| matches!(action, Action::Tell(event) if matches!(**event, Event::ProbeInconclusive { .. }));
+        let is_told = step.actions.iter().any(is_complaint);
+        let is_news = self.complaints.get(&fault).is_none_or(|last| now.since(*last) >= COMPLAINT_PAUSE);
+        ledger.judge(Oracle::Complaints, step.now, is_told == is_news, || {
+            let how = if is_told { "again within a minute" } else { "by nobody" };
+            format!("{fault} was told of {how}")
+        });
+        if is_news {
+            self.complaints.insert(fault, now);
         }
     }
 
@@ -198,6 +226,7 @@ impl Watcher for State {
             self.finished(*probe, outcome, step, ledger);
         }
         self.acted(step, ledger);
+        self.spread.step(step, ledger);
         self.judge_deadlines(step, ledger);
         if self.stopping {
             return;

@@ -8,20 +8,14 @@ use maglev_sim::matrix::{Matrix, SEEDS, Trial};
 const UNSEEN: &[&str] = &[
     "inconclusive-is-conclusive",
     "failures-are-blind",
-    "stale-result-counts",
-    "jitter-shared",
-    "jitter-of-others",
-    "first-probes-at-once",
-    "complaints-repeat",
-    "gate-closes-again",
-    "released-by-name",
     "nobody-presumed",
     "presumed-unheld",
     "presumption-outlives-verdict",
-    "away-release-forgotten",
     "recreate-in-warmup",
     "death-waits-for-stage",
     "disable-before-sync-forgotten",
+    "refused-flush-forgotten",
+    "disconnect-forgets-flushes",
     "no-flush-after-create",
     "no-flush-after-zero",
     "kept-flows-flushed",
@@ -60,8 +54,6 @@ const UNSEEN: &[&str] = &[
     "break-before-make",
     "hold-never-ends",
     "hold-outlives-verdicts",
-    "sync-ignored",
-    "shutdown-too-slow",
 ];
 
 pub fn mutants() -> Vec<String> {
