@@ -39,8 +39,12 @@ fn plan(table: &mut Table, world: &mut World) {
     let writes = world.writes;
     for request in 0..REPEATS as u64 {
         let command = Command::Sync { frontend: None };
-        let (ordered, _) =
-            world.turn(Input::Commanded { request: RequestId(request), command, by: Author::default() });
+        let (ordered, _) = world.turn(Input::Commanded {
+            request: RequestId(request),
+            command,
+            by: Author::default(),
+            based_on: None,
+        });
         times.add(ordered + world.settle());
     }
     assert_eq!(world.writes, writes, "an unchanged world was written to");

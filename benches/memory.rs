@@ -37,7 +37,16 @@ pub fn measure(table: &mut Table) {
         .arg(&config)
         .arg("--vpp-api-addr")
         .arg(vpp.socket())
-        .args(["--vpp-stats-addr", "", "--grpc-addr", "127.0.0.1:0", "--metrics-addr", ""])
+        .args([
+            "--vpp-stats-addr",
+            "",
+            "--grpc-addr",
+            "127.0.0.1:0",
+            "--grpc-socket",
+            "",
+            "--metrics-addr",
+            "",
+        ])
         .stdout(Stdio::null())
         .spawn();
     let mut daemon = Daemon(child.expect("the binary starts"));

@@ -59,9 +59,31 @@ pub struct Flags {
         default_value = "/run/vpp/stats.sock"
     )]
     pub vpp_stats_addr: PathBuf,
-    /// Where the API listens.
+    /// Where the API listens on TCP: who reaches it is an operator. Empty: nowhere.
     #[arg(long, env = "MAGLEV_GRPC_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub grpc_addr: String,
+    /// The API's Unix socket. Empty: none.
+    #[arg(
+        long,
+        env = "MAGLEV_GRPC_SOCKET",
+        value_name = "SOCKET",
+        value_parser = maybe_empty(),
+        default_value = "/run/vpp-maglev/maglevd.sock"
+    )]
+    pub grpc_socket: PathBuf,
+    /// Let the API listen beyond loopback, although everybody who reaches it is an operator.
+    #[arg(
+        long,
+        env = "MAGLEV_INSECURE",
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub insecure: bool,
     /// Where metrics are served. Empty: nowhere.
     #[arg(long, env = "MAGLEV_METRICS_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
     pub metrics_addr: String,
@@ -150,7 +172,10 @@ impl Cli {
 /// `MAGLEV_LOG_LEVEL=` must not keep the daemon from starting.
 fn unless_empty(flag: Arg) -> Arg {
     let is_empty = flag.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    let means_off = matches!(flag.get_id().as_str(), "vpp_api_addr" | "vpp_stats_addr" | "metrics_addr");
+    let means_off = matches!(
+        flag.get_id().as_str(),
+        "vpp_api_addr" | "vpp_stats_addr" | "metrics_addr" | "grpc_addr" | "grpc_socket"
+    );
     if is_empty && !means_off { flag.env(None) } else { flag }
 }
 

@@ -91,13 +91,17 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
             },
         };
         let now = clock.now();
-        if let Control::Configured { config: Ok(checked), .. } = &control {
-            ports.offers(&checked.draft);
-        }
+        let (offered, audit) = announced(&control);
         let input = match desk.open(control, &engine, now) {
             Turn::Input(input) => input,
             Turn::Served => continue,
         };
+        if let Some(draft) = offered {
+            ports.offers(&draft);
+        }
+        if let Some(event) = audit {
+            ports.tell(&event, now);
+        }
         ports.hears(&input, now);
         let actions = engine.handle(input, now);
         ports.steps(&engine, &actions);
@@ -108,6 +112,15 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
             }
         }
     }
+}
+
+/// What is told before a new configuration is handled: its draft, and who wants it.
+fn announced(control: &Control) -> (Option<Arc<Draft>>, Option<Event>) {
+    let Control::Configured { config, forced, by, .. } = control else { return (None, None) };
+    let command = if *forced { "reload force" } else { "reload" };
+    let audit =
+        by.clone().map(|by| Event::OperatorCommand { command: command.into(), lost_on_restart: false, by });
+    (config.as_ref().ok().map(|checked| checked.draft.clone()), audit)
 }
 
 async fn wake(clock: &impl Clock, engine: &Engine) {

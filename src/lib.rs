@@ -6,11 +6,13 @@
 //!  prober, vpp ──────► inbox ───────────┘                  └──► log, journal
 //! ```
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod events;
 pub mod journal;
 pub mod listen;
 pub mod log;

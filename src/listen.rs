@@ -1,7 +1,7 @@
 //! The listening addresses, and who answers there as long as nothing is served.
 //!
-//! The addresses are taken at start, so that a port in use is found then and not at three in the morning. What the API
-//! and the metrics serve is not there yet: a connection to the API is closed, one to the metrics is told so.
+//! The addresses are taken at start, so that a port in use is found then and not at three in the morning. What the
+//! metrics serve is not there yet, and who asks for it is told so.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -44,15 +44,6 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// What a visitor meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Welcome {
-    /// The connection is closed.
-    Close,
-    /// A short text says that there is nothing yet.
-    NotYet,
-}
-
 /// An address that is ours.
 #[derive(Debug)]
 pub struct Door {
@@ -79,15 +70,24 @@ impl Door {
         self.listener.local_addr()
     }
 
-    /// Meets visitors for ever.
-    pub async fn attend(self, clock: SystemClock, welcome: Welcome) {
+    /// Whether only this host can reach it.
+    pub fn is_loopback(&self) -> bool {
+        self.address().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// The listener itself, for who serves something there.
+    pub fn into_listener(self) -> TcpListener {
+        self.listener
+    }
+
+    /// Meets visitors for ever, and tells them that there is nothing yet.
+    pub async fn attend(self, clock: SystemClock) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) if welcome == Welcome::NotYet => select! {
+                Ok((stream, _)) => select! {
                     () = say_not_yet(stream) => (),
                     () = clock.sleep_until(clock.now() + VISIT_MAX) => (),
                 },
-                Ok(_) => (),
                 Err(_) => clock.sleep_until(clock.now() + RECOVERY).await,
             }
         }

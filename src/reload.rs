@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::config::{self, ConfigError, Loaded, Options};
+use maglev_core::Author;
+
+use crate::config::{self, ConfigError, Finding, Loaded, Options};
 use crate::daemon::{Checked, Handle, Refused, Stopped};
 use crate::log::config_warnings;
 
@@ -26,7 +28,11 @@ pub enum Source {
 }
 
 impl Source {
-    fn read(&self, options: Options) -> Result<Loaded, ConfigError> {
+    /// Reads and checks it.
+    ///
+    /// # Errors
+    /// It cannot be read, or breaks rules.
+    pub fn read(&self, options: Options) -> Result<Loaded, ConfigError> {
         match self {
             Self::File(path) => config::read(path, options),
             Self::Bytes { name, bytes } => config::parse(bytes, name, options),
@@ -38,8 +44,13 @@ impl Source {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
     /// Something is wrong with it; the running configuration stays.
-    #[error(transparent)]
-    Refused(#[from] Refused),
+    #[error("{refused}")]
+    Refused {
+        /// What the loop told as well.
+        refused: Refused,
+        /// All that is wrong with the text, each with its place; empty if the engine refused it.
+        findings: Vec<Finding>,
+    },
     /// A newer reload came before this one was applied.
     #[error("replaced by a newer reload")]
     Replaced,
@@ -69,6 +80,20 @@ impl Reloader {
     /// # Errors
     /// Nothing was changed; see [`ReloadError`].
     pub async fn reload(&self, source: Source, forced: bool) -> Result<(), ReloadError> {
+        self.reload_by(source, forced, (None, None)).await.map(drop)
+    }
+
+    /// The same, asked for by somebody who is known, and only if the generation in force is the one that it was based on,
+    /// where that is given. Returns what is legal in the new one, but probably not meant.
+    ///
+    /// # Errors
+    /// Nothing was changed; see [`ReloadError`].
+    pub async fn reload_by(
+        &self,
+        source: Source,
+        forced: bool,
+        origin: (Option<Author>, Option<u64>),
+    ) -> Result<Vec<Finding>, ReloadError> {
         let ticket = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
         let options = self.options;
         let read = spawn_blocking(move || source.read(options)).await;
@@ -76,15 +101,24 @@ impl Reloader {
         if self.newest.load(Ordering::SeqCst) != ticket {
             return Err(ReloadError::Replaced);
         }
+        let mut warnings = Vec::new();
+        let mut findings = None;
         let config = match read {
             Ok(Ok(loaded)) => {
                 config_warnings(&loaded.warnings);
+                warnings = loaded.warnings;
                 Ok(Checked { config: loaded.config, draft: loaded.draft })
             }
-            Ok(Err(err)) => Err(Refused { kind: err.kind(), err: err.to_string() }),
+            Ok(Err(err)) => {
+                findings = Some(err.findings().to_vec());
+                Err(Refused { kind: err.kind(), err: err.to_string() })
+            }
             // A bug in the reader must not silence the operator who waits for the new configuration.
             Err(panic) => Err(Refused { kind: "read", err: format!("the reader failed: {panic}") }),
         };
-        Ok(self.handle.configure(config, forced).await??)
+        match self.handle.configure(config, forced, origin).await? {
+            Ok(()) => Ok(warnings),
+            Err(refused) => Err(ReloadError::Refused { refused, findings: findings.unwrap_or_default() }),
+        }
     }
 }

@@ -48,7 +48,7 @@ async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf) {
     while hangups.recv().await.is_some() {
         match reloader.reload(Source::File(file.clone()), false).await {
             // The loop has told what came of it.
-            Ok(()) | Err(ReloadError::Refused(_) | ReloadError::Replaced) => (),
+            Ok(()) | Err(ReloadError::Refused { .. } | ReloadError::Replaced) => (),
             Err(ReloadError::Stopped(_)) => return,
         }
     }

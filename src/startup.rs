@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use maglev_core::Event;
 
+use crate::api::{Api, Doors, SocketError};
 use crate::cli::Flags;
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, Loaded, Options};
 use crate::daemon::Checked;
+use crate::events::Events;
 use crate::journal::{Book, BookError};
-use crate::listen::{Door, ListenError, Welcome};
+use crate::listen::{Door, ListenError};
 use crate::log::{self, Log};
 use crate::prober::Limits;
 use crate::reload::Reloader;
@@ -28,6 +30,18 @@ pub enum StartError {
     /// A listening address: name another one.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The API's socket: name another one.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The API would listen for everybody.
+    #[error(
+        "cannot listen on {address} (--grpc-addr): who reaches it is an operator, and it can be reached from other hosts; \
+         name an address of loopback, or say --insecure if that is meant"
+    )]
+    Exposed {
+        /// Where.
+        address: String,
+    },
     /// The journal: name another file, or make room.
     #[error(transparent)]
     Journal(#[from] BookError),
@@ -41,7 +55,9 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(err) => ExitCode::from(err.exit_code()),
-            Self::Listen(_) | Self::Journal(_) | Self::System(_) => ExitCode::FAILURE,
+            Self::Listen(_) | Self::Socket(_) | Self::Exposed { .. } | Self::Journal(_) | Self::System(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 
@@ -51,7 +67,7 @@ impl StartError {
             Self::Config(err) => {
                 log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
             }
-            Self::Listen(_) | Self::Journal(_) | Self::System(_) => {
+            Self::Listen(_) | Self::Socket(_) | Self::Exposed { .. } | Self::Journal(_) | Self::System(_) => {
                 tracing::error!(err = %self, "start-failed");
             }
         }
@@ -127,16 +143,33 @@ async fn serve(
     signals: Signals,
     log: &Log,
 ) -> Result<(), StartError> {
-    open("--grpc-addr", &flags.grpc_addr, Welcome::Close, clock).await?;
+    let doors = doors(flags).await?;
     if !flags.metrics_addr.is_empty() {
-        open("--metrics-addr", &flags.metrics_addr, Welcome::NotYet, clock).await?;
+        let door = open("--metrics-addr", &flags.metrics_addr).await?;
+        tokio::spawn(door.attend(clock));
     }
     // Last of all that can fail: a daemon that does not start leaves the journal of the one before.
     let journal = flags.journal.as_deref().map(|path| Book::open(path, flags.journal_size)).transpose()?;
-    let observer = |event: &Event, _| log::event(event);
+    let events = Events::new(format!("{:x}-{:x}", clock.began().as_nanos(), std::process::id()));
+    tokio::spawn(events.clone().attend());
+    let published = events.clone();
+    let observer = move |event: &Event, now| {
+        log::event(event);
+        published.publish(event, now);
+    };
     let vpp = connector(flags);
     let (handle, daemon) = Service { clock, config, seed, vpp, limits, journal, observer }.start();
     let reloader = Reloader::new(handle.clone(), options(flags));
+    let api = Api {
+        handle: handle.clone(),
+        reloader: reloader.clone(),
+        events,
+        clock,
+        file: flags.config.clone(),
+        options: options(flags),
+        reflection: flags.reflection,
+    };
+    api.serve(doors);
     signals.attend(handle, reloader, flags.config.clone(), log.clone());
     daemon.await;
     Ok(())
@@ -148,15 +181,31 @@ fn connector(flags: &Flags) -> Option<UnixConnector> {
     Some(UnixConnector { api, stats: given(&flags.vpp_stats_addr) })
 }
 
-async fn open(
-    flag: &'static str,
-    address: &str,
-    welcome: Welcome,
-    clock: SystemClock,
-) -> Result<(), ListenError> {
+/// Takes the API's doors. A socket that cannot be had is no reason not to serve: hosts of Go's vpp-maglev lack its folder.
+async fn doors(flags: &Flags) -> Result<Doors, StartError> {
+    let mut doors = Doors::default();
+    if !flags.grpc_addr.is_empty() {
+        let door = open("--grpc-addr", &flags.grpc_addr).await?;
+        if !door.is_loopback() && !flags.insecure {
+            return Err(StartError::Exposed { address: flags.grpc_addr.clone() });
+        }
+        doors.tcp = Some(door.into_listener());
+    }
+    if !flags.grpc_socket.as_os_str().is_empty() {
+        match doors.take_socket(&flags.grpc_socket).await {
+            Ok(()) => {
+                tracing::info!(flag = "--grpc-socket", address = %flags.grpc_socket.display(), "listening");
+            }
+            Err(err @ SocketError::Unusable { .. }) => tracing::warn!(%err, "no-grpc-socket"),
+            Err(err @ SocketError::InUse { .. }) => return Err(err.into()),
+        }
+    }
+    Ok(doors)
+}
+
+async fn open(flag: &'static str, address: &str) -> Result<Door, ListenError> {
     let door = Door::open(flag, address).await?;
     let address = door.address().map_or_else(|_| address.to_owned(), |address| address.to_string());
     tracing::info!(flag, address, "listening");
-    tokio::spawn(door.attend(clock, welcome));
-    Ok(())
+    Ok(door)
 }

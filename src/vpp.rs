@@ -29,3 +29,10 @@ mod waiting;
 pub use client::{Connector, Counters, Order, run, run_counted};
 pub use error::VppError;
 pub use unix::UnixConnector;
+
+/// Names of the messages without which a connection is given up, but for those of every VPP.
+pub fn needed_messages() -> impl Iterator<Item = &'static str> {
+    let plugin =
+        messages::Kind::ALL.into_iter().filter(|message| message.is_of_plugin() && !message.is_answer());
+    plugin.map(messages::Kind::name)
+}

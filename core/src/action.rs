@@ -67,12 +67,27 @@ pub enum Denial {
     NotFound(String),
     /// Not in this state; says why and what to do.
     NotNow(String),
+    /// Breaks a rule, whatever the state; says which.
+    Invalid(String),
+    /// Time alone mends it.
+    NotYet {
+        /// Why.
+        why: String,
+        /// How long to wait.
+        left: Duration,
+    },
+    /// What it is about has changed since it was looked at; names it.
+    Stale(String),
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound(why) | Self::NotNow(why) => f.write_str(why),
+            Self::NotFound(why)
+            | Self::NotNow(why)
+            | Self::Invalid(why)
+            | Self::NotYet { why, .. }
+            | Self::Stale(why) => f.write_str(why),
         }
     }
 }

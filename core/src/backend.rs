@@ -28,6 +28,20 @@ pub struct Transition {
     pub cause: String,
 }
 
+/// A result, kept for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// When it was taken.
+    pub at: Instant,
+    /// From the start of the probe's I/O.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Results kept per backend.
+pub const RESULTS_MAX: usize = 4;
+
 /// A probe under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
@@ -74,6 +88,10 @@ pub struct Backend {
     pub history: VecDeque<Transition>,
     /// The latest outcome.
     pub last_outcome: Option<Outcome>,
+    /// The latest results, oldest first; at most [`RESULTS_MAX`].
+    pub results: VecDeque<Probed>,
+    /// The engine's count of changes when an operator or a reload last changed this backend.
+    pub revision: u64,
     /// Positions of the frontends it is in, ascending, each once.
     pub frontends: Vec<u32>,
 }
@@ -100,6 +118,8 @@ impl Backend {
             since: now,
             history: VecDeque::new(),
             last_outcome: None,
+            results: VecDeque::new(),
+            revision: 0,
             frontends: Vec::new(),
         };
         fresh.aim(seed);
@@ -151,6 +171,14 @@ impl Backend {
             Cadence::Down if mutant!(DownIntervalIgnored) => check.timing.interval,
             Cadence::Down => check.timing.down_interval,
         }
+    }
+
+    /// Keeps a result.
+    pub fn keep_result(&mut self, result: Probed) {
+        if self.results.len() >= RESULTS_MAX {
+            self.results.pop_front();
+        }
+        self.results.push_back(result);
     }
 
     /// Keeps a change of state.

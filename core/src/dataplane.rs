@@ -16,6 +16,7 @@ mod reading;
 mod recreate;
 mod refusal;
 mod round;
+mod standing;
 mod step;
 mod vip;
 
@@ -40,6 +41,7 @@ use link::Link;
 use pace::Pace;
 use reading::{Reading, Spot};
 use round::Round;
+pub use standing::{Standing, VppView};
 use vip::Vip;
 
 /// Calls under way at most. VPP reads 62 calls at a time, so a larger window gains nothing (`vpp-api.md` 4.3).

@@ -61,9 +61,12 @@ impl Mode for Plain {
     #[inline(always)]
     fn field(&mut self, owner: &'static str, name: &'static str) -> Option<Role> {
         match (owner, name) {
-            ("Engine", "config" | "schedule")
+            ("Engine", "config" | "slot_of" | "schedule" | "changes" | "generation" | "configured")
             | ("Backend", "name" | "address" | "check" | "enabled" | "frontends" | "jitter" | "history")
-            | ("Frontend", "name" | "pools" | "flush_on_down")
+            | ("Backend", "results" | "revision")
+            | ("Frontend", "name" | "pools" | "flush_on_down" | "revision")
+            | ("Link", "count" | "turned" | "why")
+            | ("Warmup", "since")
             | ("Member", "slot" | "address" | "pool" | "configured")
             | ("Want", "vip" | "encap" | "src_ip_sticky" | "table_length")
             | ("Server", "address")

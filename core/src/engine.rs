@@ -2,6 +2,8 @@
 
 mod commands;
 mod look;
+mod parts;
+mod reasons;
 mod reload;
 mod state;
 mod verdicts;
@@ -27,7 +29,9 @@ use crate::time::Instant;
 use crate::warmup::{Milestone, Phase, Warmup};
 use core::time::Duration;
 
-pub use view::{BackendView, FrontendView, ServerView, View};
+pub use parts::{BackendDetail, Part, WarmupView};
+pub use reasons::WeightReason;
+pub use view::{AWAITED_MAX, BackendView, FrontendView, HoldView, MemberView, PoolView, ServerView, View};
 
 /// SIGTERM gives calls under way, and a recreate that has begun, this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
@@ -55,6 +59,8 @@ pub struct Engine {
     /// Backends by slot. A slot keeps its backend over reloads; a free one is used again.
     slots: Vec<Option<Backend>>,
     free: Vec<u32>,
+    /// The slots of the configuration's backends, in its order: ascending by name.
+    slot_of: Vec<u32>,
     frontends: Frontends,
     schedule: Schedule,
     warmup: Warmup,
@@ -71,6 +77,11 @@ pub struct Engine {
     started: bool,
     /// When a shutdown ends, whatever is still under way.
     stopping: Option<Instant>,
+    /// Counts what operators and reloads have changed: the source of revisions.
+    changes: u64,
+    /// Configurations in force so far, and when the present one came.
+    generation: u64,
+    configured: Instant,
     exited: bool,
 }
 
@@ -92,6 +103,7 @@ impl Engine {
             seed,
             slots: Vec::new(),
             free: Vec::new(),
+            slot_of: Vec::new(),
             frontends: Frontends::default(),
             schedule: Schedule::default(),
             warmup: Warmup::new(lb.startup_min_delay, lb.startup_max_delay),
@@ -104,6 +116,9 @@ impl Engine {
             emptied: false,
             started: false,
             stopping: None,
+            changes: 1,
+            generation: 1,
+            configured: now,
             exited: false,
             config,
         };
@@ -186,7 +201,7 @@ impl Engine {
     fn route(&mut self, input: Input, now: Instant, out: &mut Vec<Action>) {
         match input {
             Input::WakeupDue => (),
-            Input::ProbeFinished { probe, outcome, took: _ } => self.on_probe(probe, &outcome, now, out),
+            Input::ProbeFinished { probe, outcome, took } => self.on_probe(probe, outcome, took, now, out),
             Input::VppConnected { connection, vpp } => {
                 let restarted = self
                     .with_dataplane(now, |dataplane, ctx| dataplane.on_connected(ctx, connection, vpp, out));
@@ -212,8 +227,8 @@ impl Engine {
             }
             Input::ConfigLoaded { config, forced } => self.on_config(config, forced, now, out),
             Input::ConfigRejected { kind, err } => tell(out, Event::ConfigRejected { kind, err }),
-            Input::Commanded { request, command, by } => {
-                let result = self.on_command(&command, &by, now, out);
+            Input::Commanded { request, command, by, based_on } => {
+                let result = self.on_command(&command, &by, based_on, now, out);
                 out.push(Action::Answer { request, result });
             }
             Input::ShutdownRequested => self.on_shutdown(now, out),
@@ -294,7 +309,7 @@ impl Engine {
         if !self.frontends.list().iter().all(|frontend| self.warmup.is_released(frontend.vip())) {
             return;
         }
-        self.warmup.complete();
+        self.warmup.complete(now);
         tell(out, Event::WarmupComplete { elapsed: now.since_start() });
         self.with_dataplane(now, |dataplane, ctx| dataplane.gates_opened(ctx));
     }
@@ -331,6 +346,12 @@ impl Engine {
             self.exited = true;
             out.push(Action::Exit);
         }
+    }
+
+    /// The slot of the backend with this name.
+    pub fn slot_named(&self, name: &str) -> Option<u32> {
+        let found = self.config.backends().binary_search_by(|backend| backend.name.as_str().cmp(name));
+        self.slot_of.get(found.ok()?).copied()
     }
 
     fn slot(&self, slot: u32) -> Option<&Backend> {

@@ -86,6 +86,8 @@ pub struct Frontend {
     pub presumed: BTreeSet<u32>,
     /// Make before break.
     pub hold: Option<Hold>,
+    /// The engine's count of changes when an operator or a reload last changed this frontend.
+    pub revision: u64,
 }
 
 impl Frontend {
@@ -127,7 +129,23 @@ impl Frontend {
             unknown: 0,
             presumed: BTreeSet::new(),
             hold: None,
+            revision: 0,
         }
+    }
+
+    /// Whether this is described as `other` is, whatever became of either.
+    pub fn is_described_as(&self, other: &Self) -> bool {
+        let members = |frontend: &Self| {
+            let each =
+                |member: &Member| (member.slot, member.address, member.pool, member.configured, member.set);
+            frontend.members.iter().map(each).collect::<Vec<_>>()
+        };
+        let (want, wanted) = (&self.want, &other.want);
+        self.name == other.name
+            && self.pools == other.pools
+            && self.flush_on_down == other.flush_on_down
+            && (want.vip, want.encap, want.src_ip_sticky) == (wanted.vip, wanted.encap, wanted.src_ip_sticky)
+            && members(self) == members(other)
     }
 
     /// What VPP knows it by.
@@ -148,10 +166,9 @@ impl Frontend {
         }
     }
 
-    /// Computes servers and state anew, and returns the servers before.
-    pub fn recompute(&mut self) -> Vec<Server> {
-        let entries: Vec<Entry> = self
-            .members
+    /// The members as the policy takes them.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.members
             .iter()
             .map(|member| {
                 let Standing { mut state, resumed } = member.standing;
@@ -162,7 +179,12 @@ impl Frontend {
                 }
                 Entry { server: member.address, pool: member.pool, weight: member.weight(), state, resumed }
             })
-            .collect();
+            .collect()
+    }
+
+    /// Computes servers and state anew, and returns the servers before.
+    pub fn recompute(&mut self) -> Vec<Server> {
+        let entries = self.entries();
         let mut servers = policy::servers(&entries, self.flush_on_down);
         if mutant!(ZeroIsDelete) {
             servers.retain(|server| server.weight.is_positive());

@@ -95,6 +95,9 @@ pub enum Input {
         /// Who, and why.
         #[serde(default)]
         by: Author,
+        /// The revision of the object that the command was founded on; `None` if it is meant whatever the object is now.
+        #[serde(default)]
+        based_on: Option<u64>,
     },
     /// SIGTERM or SIGINT.
     ShutdownRequested,

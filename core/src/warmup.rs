@@ -64,6 +64,8 @@ pub struct Warmup {
     min: Duration,
     max: Duration,
     phase: Phase,
+    /// When the phase began.
+    since: Instant,
     released: BTreeSet<VipKey>,
     begun: bool,
     /// The max-delay milestone has been passed, or never comes.
@@ -73,7 +75,15 @@ pub struct Warmup {
 impl Warmup {
     /// Latches both delays: values of later configurations do not take effect before a restart.
     pub const fn new(min: Duration, max: Duration) -> Self {
-        Self { min, max, phase: Phase::HandsOff, released: BTreeSet::new(), begun: false, closed: false }
+        Self {
+            min,
+            max,
+            phase: Phase::HandsOff,
+            since: Instant::START,
+            released: BTreeSet::new(),
+            begun: false,
+            closed: false,
+        }
     }
 
     /// The latched delays: min and max.
@@ -84,6 +94,21 @@ impl Warmup {
     /// Where it stands.
     pub const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// When that phase began.
+    pub const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// When the phase ends at the latest; `None` when it is over, or when no deadline comes any more.
+    pub fn until(&self) -> Option<Instant> {
+        self.deadline().filter(|_| self.phase != Phase::Over)
+    }
+
+    /// Frontends released by name, in key order.
+    pub fn released(&self) -> impl ExactSizeIterator<Item = VipKey> {
+        self.released.iter().copied()
     }
 
     /// Whether frontend `vip` may be written.
@@ -130,9 +155,11 @@ impl Warmup {
         // With min = max both milestones come at one instant; `is_final` keeps anybody from being released between.
         if self.phase == Phase::HandsOff {
             self.phase = Phase::Release;
+            self.since = now;
             return Some(Milestone::MinDelay);
         }
         let straggling = self.phase != Phase::Over;
+        self.since = if straggling { now } else { self.since };
         self.phase = if mutant!(MaxDelayEndsNothing) { self.phase } else { Phase::Over };
         self.closed = true;
         Some(Milestone::MaxDelay { straggling })
@@ -151,8 +178,9 @@ impl Warmup {
     }
 
     /// Ends the release phase early, because every frontend has been released.
-    pub fn complete(&mut self) {
+    pub fn complete(&mut self, now: Instant) {
         self.phase = Phase::Over;
+        self.since = now;
     }
 
     /// The process stops: no deadline comes any more and no gate opens.

@@ -138,7 +138,12 @@ impl Straight {
 
     fn command(&mut self, command: Command) {
         self.requests += 1;
-        self.post(Input::Commanded { request: RequestId(self.requests), command, by: Author::default() });
+        self.post(Input::Commanded {
+            request: RequestId(self.requests),
+            command,
+            by: Author::default(),
+            based_on: None,
+        });
     }
 
     /// The engine's next deadline on the world's clock.

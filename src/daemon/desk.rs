@@ -27,13 +27,22 @@ impl Desk {
     pub(super) fn open(&mut self, control: Control, engine: &Engine, now: Instant) -> Turn {
         match control {
             Control::Happened(input) => Turn::Input(input),
-            Control::Commanded { command, by, answer } => {
+            Control::Commanded { command, by, based_on, answer } => {
                 self.last_request += 1;
                 let request = RequestId(self.last_request);
                 self.waiting.insert(request, answer);
-                Turn::Input(Input::Commanded { request, command, by })
+                Turn::Input(Input::Commanded { request, command, by, based_on })
             }
-            Control::Configured { config, forced, answer } => {
+            Control::Configured { config, forced, by: _, based_on, answer } => {
+                let (generation, _) = engine.generation();
+                if let Some(based_on) = based_on.filter(|based_on| *based_on != generation) {
+                    let err = format!(
+                        "generation {generation} is in force and the new configuration was based on {based_on}: look \
+                         again before you change it"
+                    );
+                    let _ = answer.send(Err(Refused { kind: "stale", err }));
+                    return Turn::Served;
+                }
                 self.configuring = Some(answer);
                 Turn::Input(match config {
                     Ok(Checked { config, draft: _ }) => Input::ConfigLoaded { config, forced },

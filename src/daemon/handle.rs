@@ -21,6 +21,8 @@ pub enum Control {
         command: Command,
         /// Who, and why.
         by: Author,
+        /// The revision of the object that it is founded on, if it is founded on one.
+        based_on: Option<u64>,
         /// Who waits.
         answer: oneshot::Sender<Result<(), Denial>>,
     },
@@ -30,6 +32,10 @@ pub enum Control {
         config: Result<Checked, Refused>,
         /// Accept even zero frontends while some are configured.
         forced: bool,
+        /// Who, if it was asked for through the API: an audit event tells it.
+        by: Option<Author>,
+        /// The generation that must be in force, if it matters.
+        based_on: Option<u64>,
         /// Who waits.
         answer: oneshot::Sender<Result<(), Refused>>,
     },
@@ -67,7 +73,7 @@ pub struct Checked {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{err}")]
 pub struct Refused {
-    /// `read`, `structural` or `semantic`.
+    /// `read`, `structural` or `semantic`; or `stale`: another generation is in force than the one it was based on.
     pub kind: &'static str,
     /// All of it, in words.
     pub err: String,
@@ -119,19 +125,25 @@ impl Handle {
     /// # Errors
     /// The loop is over.
     pub async fn command(&self, command: Command) -> Result<Result<(), Denial>, Stopped> {
-        self.command_by(command, Author::default()).await
+        self.command_by(command, Author::default(), None).await
     }
 
-    /// The same, of somebody who is known.
+    /// The same, of somebody who is known, and only if what it is about has revision `based_on`, where that is given.
     ///
     /// # Errors
     /// The loop is over.
-    pub async fn command_by(&self, command: Command, by: Author) -> Result<Result<(), Denial>, Stopped> {
-        self.request(|answer| Control::Commanded { command, by, answer }).await
+    pub async fn command_by(
+        &self,
+        command: Command,
+        by: Author,
+        based_on: Option<u64>,
+    ) -> Result<Result<(), Denial>, Stopped> {
+        self.request(|answer| Control::Commanded { command, by, based_on, answer }).await
     }
 
     /// Puts a checked configuration in force, or lets the loop tell why there is none. The inner error means that the
-    /// running one stays: for that reason, or because the engine refused the new one.
+    /// running one stays: for that reason, or because the engine refused the new one. The last argument is who asked, if
+    /// that is to be told, and the generation that must be in force, if that matters.
     ///
     /// # Errors
     /// The loop is over.
@@ -139,8 +151,9 @@ impl Handle {
         &self,
         config: Result<Checked, Refused>,
         forced: bool,
+        (by, based_on): (Option<Author>, Option<u64>),
     ) -> Result<Result<(), Refused>, Stopped> {
-        self.request(|answer| Control::Configured { config, forced, answer }).await
+        self.request(|answer| Control::Configured { config, forced, by, based_on, answer }).await
     }
 
     /// Asks the engine something, as it is between two turns. The loop stands still while `question` looks, so it looks

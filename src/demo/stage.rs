@@ -270,7 +270,7 @@ impl Stage {
     async fn hang_up(&self) -> Result<(), StageError> {
         match self.reloader.reload(Source::File(self.file.clone()), false).await {
             // The daemon has told what came of it.
-            Ok(()) | Err(ReloadError::Refused(_) | ReloadError::Replaced) => Ok(()),
+            Ok(()) | Err(ReloadError::Refused { .. } | ReloadError::Replaced) => Ok(()),
             Err(ReloadError::Stopped(stopped)) => Err(stopped.into()),
         }
     }

@@ -22,6 +22,7 @@ fn flags(site: &Site, vpp: &Path, journal: &Path) -> Vec<String> {
         flag("vpp-api-addr", vpp),
         "--vpp-stats-addr=".to_owned(),
         "--grpc-addr=127.0.0.1:0".to_owned(),
+        "--grpc-socket=".to_owned(),
         "--metrics-addr=127.0.0.1:0".to_owned(),
         "--seed=7".to_owned(),
         flag("journal", journal),

@@ -6,6 +6,7 @@
     reason = "a test says what it expects, in its helpers too; everything else is a failure"
 )]
 
+mod api;
 mod config;
 mod daemon;
 mod journal;

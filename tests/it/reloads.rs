@@ -147,7 +147,7 @@ impl Run {
             .backends
             .iter()
             .map(|b| {
-                let health = (b.state, b.counter, b.counter_max, b.is_checked, b.due.is_some());
+                let health = (b.state, b.counter, b.counter_max, b.is_checked(), b.due.is_some());
                 format!("backend {} {} {health:?}", b.name, b.address)
             })
             .collect();

@@ -58,6 +58,10 @@ pub(super) struct Link {
     rng: ChaCha8Rng,
     /// What was last said of an unreachable or unusable VPP.
     said: Option<String>,
+    /// Connections so far, since when there is one or none, and why the last one ended or did not come about.
+    count: u64,
+    turned: Instant,
+    why: Option<String>,
     last_heard: Instant,
     ping: Option<(CallId, Instant)>,
     misses: u8,
@@ -74,6 +78,9 @@ impl Link {
             failures: 0,
             rng: ChaCha8Rng::seed_from_u64(seed),
             said: None,
+            count: 0,
+            turned: Instant::START,
+            why: None,
             last_heard: Instant::START,
             ping: None,
             misses: 0,
@@ -83,6 +90,15 @@ impl Link {
 
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    pub(super) const fn is_enabled(&self) -> bool {
+        !matches!(self.state, State::Off)
+    }
+
+    /// Since when there is a connection or none, how many there were, and why there is none.
+    pub(super) fn story(&self) -> (Instant, u64, Option<&str>) {
+        (self.turned, self.count, self.why.as_deref())
     }
 
     pub(super) fn open_ping(&self) -> Option<CallId> {
@@ -228,6 +244,9 @@ impl Dataplane {
         }
         self.link.state = State::Up { connection };
         self.link.said = None;
+        self.link.why = None;
+        self.link.count += 1;
+        self.link.turned = ctx.now;
         self.link.last_heard = ctx.now;
         self.link.misses = 0;
         self.link.ping = None;
@@ -275,7 +294,9 @@ impl Dataplane {
     fn lost(&mut self, ctx: &Context<'_>, why: &Disconnect, out: &mut Vec<Action>) {
         let incompatible = matches!(why, Disconnect::Incompatible(_));
         let err = why.to_string();
+        self.link.why = Some(err.clone());
         if self.link.is_up() {
+            self.link.turned = ctx.now;
             tell(out, Event::VppDisconnect { err: err.clone() });
             self.abandon(ctx, &err, out);
         } else if self.link.said.as_ref() != Some(&err) {

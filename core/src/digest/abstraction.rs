@@ -84,10 +84,16 @@ impl Mode for Forgetful {
         let role = match (owner, name) {
             // The engine's own copies of the configuration's are digested.
             ("Config", "backends" | "frontends" | "transition_history")
-            | ("Engine", "next_probe" | "inconclusive")
+            | (
+                "Engine",
+                "slot_of" | "next_probe" | "inconclusive" | "changes" | "generation" | "configured",
+            )
             | ("Backend", "jitter" | "probes" | "stale_results" | "history" | "last_outcome")
+            | ("Backend", "results" | "revision")
+            | ("Frontend", "revision")
             | ("Dataplane", "next_call")
-            | ("Link", "next" | "rng") => return None,
+            | ("Link", "next" | "rng" | "count" | "turned" | "why")
+            | ("Warmup", "since") => return None,
             // Their deadlines, where they lead to one, are fed apart: see `Engine::feed_abstract`.
             ("Backend", "started" | "since")
             | ("Sent", "at")

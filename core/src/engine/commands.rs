@@ -21,11 +21,15 @@ impl Engine {
         &mut self,
         command: &Command,
         by: &Author,
+        based_on: Option<u64>,
         now: Instant,
         out: &mut Vec<Action>,
     ) -> Result<(), Denial> {
         if self.stopping.is_some() {
             return Err(Denial::NotNow("the daemon is stopping".into()));
+        }
+        if let Some(revision) = based_on {
+            self.expect_revision(command, revision)?;
         }
         match command {
             Command::Pause { backend } | Command::Resume { backend } => {
@@ -50,13 +54,32 @@ impl Engine {
     }
 
     fn backend_named(&self, name: &str) -> Result<u32, Denial> {
-        // Backends of the configuration are ascending by name, but slots are not.
-        let found = self
-            .slots
-            .iter()
-            .zip(0u32..)
-            .find(|(backend, _)| backend.as_ref().is_some_and(|backend| backend.name == name));
-        found.map(|(_, slot)| slot).ok_or_else(|| Denial::NotFound(format!("there is no backend {name}")))
+        self.slot_named(name).ok_or_else(|| Denial::NotFound(format!("there is no backend {name}")))
+    }
+
+    /// Somebody else may have changed it since it was looked at. A sync changes nothing that could be stale.
+    fn expect_revision(&self, command: &Command, based_on: u64) -> Result<(), Denial> {
+        let (what, name, revision) = match command {
+            Command::Pause { backend }
+            | Command::Resume { backend }
+            | Command::Disable { backend }
+            | Command::Enable { backend } => {
+                let slot = self.backend_named(backend)?;
+                ("backend", backend, self.slot(slot).map(|backend| backend.revision))
+            }
+            Command::SetWeight { frontend, .. } => {
+                let at = self.frontends.named(frontend);
+                ("frontend", frontend, at.map(|at| self.frontends.list()[at].revision))
+            }
+            Command::Sync { .. } => return Ok(()),
+        };
+        match revision {
+            Some(revision) if revision != based_on => Err(Denial::Stale(format!(
+                "{what} {name} has revision {revision} and the command was based on {based_on}: look again before you \
+                 change it"
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn switch(
@@ -87,6 +110,9 @@ impl Engine {
         if backend.state() == before && !mutant!(RepeatIsNews) {
             return Ok(());
         }
+        self.changes += 1;
+        let revision = self.changes;
+        self.slot_mut(slot).into_iter().for_each(|backend| backend.revision = revision);
         self.audit(command, by, out);
         if !(mutant!(ResumedNotProbed) && before == State::Paused) {
             self.new_generation(slot, now, out);
@@ -111,7 +137,7 @@ impl Engine {
     ) -> Result<(), Denial> {
         let missing = |what: &str, name: &str| Denial::NotFound(format!("there is no {what} {name}"));
         if weight > Weight::MAX {
-            return Err(Denial::NotNow(format!("weight {weight} is outside 0 to 100")));
+            return Err(Denial::Invalid(format!("weight {weight} is outside 0 to 100")));
         }
         let slot = self.backend_named(backend)?;
         let at = self.frontends.named(frontend).ok_or_else(|| missing("frontend", frontend))?;
@@ -128,6 +154,8 @@ impl Engine {
         }
         member.set = (weight != member.configured).then_some(weight);
         let (vip, server) = (entry.want.vip, member.address);
+        self.changes += 1;
+        entry.revision = self.changes;
         self.audit(command, by, out);
         let position = u32::try_from(at).unwrap_or(u32::MAX);
         if flush {
@@ -159,12 +187,13 @@ impl Engine {
         if self.warmup.phase() == Phase::HandsOff && !mutant!(SyncInHandsOff) {
             let left = self.warmup.delays().0.saturating_sub(now.since_start());
             let why = format!("hands off VPP during warm-up: {} left", GoDuration(left));
-            return Err(Denial::NotNow(why));
+            return Err(Denial::NotYet { why, left });
         }
         if let Some(at) = vip {
             let entry = &self.frontends.list()[at];
             if !self.warmup.is_open(entry.vip()) && !mutant!(SyncThroughClosedGate) {
-                let why = format!("not released yet: waiting for {}", self.awaited(at).join(", "));
+                let why =
+                    format!("not released yet: waiting for {}", self.awaited(at, usize::MAX).join(", "));
                 return Err(Denial::NotNow(why));
             }
         }
@@ -177,13 +206,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Names of the backends that a frontend's release waits for.
-    pub(super) fn awaited(&self, at: usize) -> Vec<String> {
-        let slots = self.frontends.list()[at].slots();
-        let unknown = slots
-            .into_iter()
-            .filter_map(|slot| self.slot(slot))
-            .filter(|backend| !backend.state().is_known());
-        unknown.map(|backend| backend.name.clone()).collect()
+    /// Names of the backends that a frontend's release waits for, each once, `max` at most.
+    pub(super) fn awaited(&self, at: usize, max: usize) -> Vec<String> {
+        let frontend = &self.frontends.list()[at];
+        if frontend.unknown == 0 {
+            return Vec::new();
+        }
+        let unknown = frontend.members.iter().filter(|member| !member.standing.state.is_known());
+        let mut slots: Vec<u32> = unknown.map(|member| member.slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.into_iter().take(max).map(|slot| self.name_of(slot).into()).collect()
     }
 }

@@ -32,7 +32,11 @@ impl Engine {
         let table_length = config.lb().table_length;
         let build = |frontend| Frontend::new(frontend, config.backends(), &slots, table_length);
         self.frontends = Frontends::new(config.frontends().iter().map(build).collect());
+        for frontend in self.frontends.list_mut() {
+            frontend.revision = self.changes;
+        }
         self.link_backends();
+        self.slot_of = slots;
         let mut unheard = Vec::new();
         for at in 0..self.frontends.list().len() {
             self.refresh(u32::try_from(at).unwrap_or(u32::MAX), false, now, &mut unheard);
@@ -46,7 +50,7 @@ impl Engine {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
-        self.slots[slot as usize] = Some(fresh);
+        self.slots[slot as usize] = Some(Backend { revision: self.changes, ..fresh });
         self.plan_probe(slot, now);
         slot
     }
@@ -98,6 +102,9 @@ impl Engine {
         // Forced once, it stays the wish until there is a frontend again, however often the same file is read.
         self.emptied = config.frontends().is_empty() && (forced || self.emptied);
         let old_config = core::mem::replace(&mut self.config, config);
+        self.changes += 1;
+        self.generation += 1;
+        self.configured = now;
         tell(out, self.loaded(true));
         if mutant!(DelaysNotLatched) {
             let lb = self.config.lb();
@@ -106,6 +113,7 @@ impl Engine {
         self.compare_delays(&old_config, out);
         let (slot_of, newcomers) = self.pair_backends(now, out);
         self.replace_frontends(&slot_of, &newcomers, now, out);
+        self.slot_of = slot_of;
     }
 
     fn compare_delays(&self, old: &Config, out: &mut Vec<Action>) {
@@ -186,6 +194,9 @@ impl Engine {
     /// Brings a kept backend in line with its new description.
     fn carry_over(&mut self, slot: u32, new: &config::Backend, now: Instant, out: &mut Vec<Action>) {
         let Some(backend) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if backend.name != new.name || backend.check != new.check || backend.enabled != new.enabled {
+            backend.revision = self.changes;
+        }
         backend.name.clone_from(&new.name);
         let (old_check, before) = (backend.check.take(), backend.state());
         backend.check.clone_from(&new.check);
@@ -260,6 +271,7 @@ impl Engine {
                 self.inherit(&mut frontend, was, newcomers, now, out);
             } else {
                 before.push(Vec::new());
+                frontend.revision = self.changes;
             }
             list.push(frontend);
         }
@@ -312,6 +324,7 @@ impl Engine {
             member.pool = old(member.slot).map_or(member.pool, |old| old.pool);
         }
         inherit_weights(frontend, &was, out);
+        frontend.revision = if frontend.is_described_as(&was) { was.revision } else { self.changes };
         self.hold_removed(frontend, was, newcomers, now);
     }
 

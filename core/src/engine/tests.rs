@@ -94,6 +94,7 @@ fn a_backend_is_never_probed_twice_at_once() {
             request: RequestId(second),
             command,
             by: Author::default(),
+            based_on: None,
         });
         assert!(orders(engine.handle(input, now)).is_empty(), "second {second}");
     }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, ProbeOrder};
-use crate::backend::{InFlight, Transition};
+use crate::backend::{InFlight, Probed, Transition};
 use crate::dataplane::tell;
 use crate::event::{Cause, Event, Trigger};
 use crate::health::State;
@@ -100,7 +100,8 @@ impl Engine {
     pub(super) fn on_probe(
         &mut self,
         probe: ProbeId,
-        outcome: &Outcome,
+        outcome: Outcome,
+        took: Duration,
         now: Instant,
         out: &mut Vec<Action>,
     ) {
@@ -112,7 +113,10 @@ impl Engine {
         if under_way.stale && !mutant!(StaleResultCounts) {
             backend.stale_results += 1;
         } else {
-            self.on_outcome(probe.slot, outcome, now, out);
+            self.on_outcome(probe.slot, &outcome, now, out);
+            if let Some(backend) = self.slot_mut(probe.slot) {
+                backend.keep_result(Probed { at: now, took, outcome });
+            }
         }
         self.start_overdue(probe.slot, now, out);
     }

@@ -4,13 +4,19 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::backend::{Backend, Probed, Transition};
+use crate::config::Timing;
+use crate::dataplane::Standing;
+use crate::frontend::Frontend;
 use crate::health::State;
 use crate::input::Outcome;
-use crate::model::{VipKey, Weight};
+use crate::model::{Encap, VipKey, Weight};
+use crate::reconcile::Seen;
 use crate::time::Instant;
 use crate::warmup::Phase;
 
 use super::Engine;
+use super::reasons::{self, WeightReason};
 
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +50,35 @@ pub struct BackendView {
     pub counter: u8,
     /// The counter of a fully healthy one.
     pub counter_max: u8,
-    /// Whether it has a check at all.
-    pub is_checked: bool,
+    /// Its check; `None`: it is up unless paused or disabled. Its timing is as in the file.
+    pub check: Option<(String, Timing)>,
+    /// Whether the file has it enabled.
+    pub enabled: bool,
     /// The latest outcome, in words.
     pub last_outcome: Option<String>,
+    /// The latest results, newest first.
+    pub results: Vec<Probed>,
+    /// The latest changes of state, newest first.
+    pub history: Vec<Transition>,
     /// When the next probe is due.
     pub due: Option<Instant>,
     /// Whether a probe is under way.
     pub probing: bool,
+    /// Probes so far.
+    pub probes: u64,
+    /// Results dropped because they were of an older generation.
+    pub stale_results: u64,
+    /// Number of frontends that it is in.
+    pub frontends: usize,
+    /// Grows with every change by an operator or a reload.
+    pub revision: u64,
+}
+
+impl BackendView {
+    /// Whether it has a check at all.
+    pub const fn is_checked(&self) -> bool {
+        self.check.is_some()
+    }
 }
 
 /// One frontend.
@@ -59,20 +86,88 @@ pub struct BackendView {
 pub struct FrontendView {
     /// Its name.
     pub name: String,
+    /// For people.
+    pub description: String,
     /// What VPP knows it by.
     pub vip: VipKey,
+    /// How packets to its servers are wrapped.
+    pub encap: Encap,
+    /// Whether only the source address is hashed.
+    pub src_ip_sticky: bool,
+    /// Whether a backend that goes down loses its flows.
+    pub flush_on_down: bool,
     /// Its state.
     pub state: State,
     /// Whether its gate is open.
     pub is_open: bool,
-    /// Backends that its release waits for.
+    /// Whether it was released by name.
+    pub is_released: bool,
+    /// Backends that its release waits for: [`AWAITED_MAX`] of them, and how many in all.
     pub awaited: Vec<String>,
+    /// How many backends are unknown.
+    pub unknown: u32,
     /// Whether it exists in VPP, if that is known.
     pub in_vpp: Option<bool>,
     /// Why it is out of sync, and since when.
     pub out_of_sync: Option<(Instant, String)>,
+    /// How far VPP is from what is wanted.
+    pub standing: Standing,
     /// Wanted and held weights, ascending by address.
     pub servers: Vec<ServerView>,
+    /// In order of preference.
+    pub pools: Vec<PoolView>,
+    /// What a reload took out and keeps for now.
+    pub hold: Option<HoldView>,
+    /// Grows with every change by an operator or a reload.
+    pub revision: u64,
+}
+
+/// Names of awaited backends that a view tells at most.
+pub const AWAITED_MAX: usize = 64;
+
+/// One pool of a frontend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolView {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that serves.
+    pub is_active: bool,
+    /// Ascending by address.
+    pub members: Vec<MemberView>,
+}
+
+/// One backend in a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Its name.
+    pub backend: String,
+    /// Where it is.
+    pub address: IpAddr,
+    /// The verdict.
+    pub state: State,
+    /// The file's weight.
+    pub configured: Weight,
+    /// An operator's weight.
+    pub set: Option<Weight>,
+    /// What VPP should hold.
+    pub effective: Weight,
+    /// Why.
+    pub reason: WeightReason,
+    /// What VPP holds; `None` if it is not there, or VPP is not known.
+    pub held: Option<Weight>,
+}
+
+/// Why servers that a reload took out stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldView {
+    /// At the latest.
+    pub until: Instant,
+    /// Whose verdicts end it: [`AWAITED_MAX`] of them.
+    pub awaited: Vec<String>,
+    /// How many are awaited in all.
+    pub awaited_total: usize,
+    /// What stays, and what VPP holds of it.
+    pub servers: Vec<(IpAddr, Weight, Option<Weight>)>,
 }
 
 /// One server of a frontend: wanted, held, or both.
@@ -93,7 +188,7 @@ impl Engine {
             phase: self.warmup.phase(),
             connected: self.dataplane.is_connected(),
             in_sync: self.dataplane.is_quiet() && self.dataplane.out_of_sync().next().is_none(),
-            not_ready: self.not_ready(),
+            not_ready: self.not_ready().collect(),
             backends: self.slots.iter().flatten().map(backend_view).collect(),
             frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
         }
@@ -109,64 +204,129 @@ impl Engine {
         self.frontends.named(frontend).map(|at| self.frontends.list()[at].vip())
     }
 
-    fn not_ready(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        if self.warmup.phase() != Phase::Over {
-            reasons.push("warm-up is not over".into());
-        }
-        if !self.dataplane.has_picture() {
-            reasons.push("VPP is not connected and read".into());
-        }
-        for backend in self.slots.iter().flatten() {
-            if let Some(Outcome::Inconclusive(fault)) = &backend.last_outcome {
-                reasons.push(alloc::format!("backend {}: {fault}", backend.name));
-            }
-        }
-        for frontend in self.frontends.list().iter().filter(|frontend| !frontend.presumed.is_empty()) {
-            reasons.push(alloc::format!("frontend {}: backends presumed up without a result", frontend.name));
-        }
-        reasons.extend(
-            self.dataplane
-                .out_of_sync()
-                .map(|(vip, _, reason)| alloc::format!("{vip} is out of sync: {reason}")),
-        );
-        reasons
+    /// Why the daemon is not ready, one reason after the other; none if it is. Lazily: there may be one per backend.
+    pub fn not_ready(&self) -> impl Iterator<Item = String> {
+        let warmup = (self.warmup.phase() != Phase::Over).then(|| "warm-up is not over".into());
+        let picture = (!self.dataplane.has_picture()).then(|| "VPP is not connected and read".into());
+        let faults = self.slots.iter().flatten().filter_map(|backend| match &backend.last_outcome {
+            Some(Outcome::Inconclusive(fault)) => Some(alloc::format!("backend {}: {fault}", backend.name)),
+            Some(Outcome::Pass | Outcome::Fail(_)) | None => None,
+        });
+        let presumed = self.frontends.list().iter().filter(|frontend| !frontend.presumed.is_empty());
+        let presumed = presumed.map(|frontend| {
+            alloc::format!("frontend {}: backends presumed up without a result", frontend.name)
+        });
+        let troubles = self.dataplane.out_of_sync();
+        let troubles = troubles.map(|(vip, _, reason)| alloc::format!("{vip} is out of sync: {reason}"));
+        warmup.into_iter().chain(picture).chain(faults).chain(presumed).chain(troubles)
     }
 
-    fn frontend_view(&self, at: usize) -> FrontendView {
+    /// One frontend, by its position in key order.
+    pub(super) fn frontend_view(&self, at: usize) -> FrontendView {
         let frontend = &self.frontends.list()[at];
         let vip = frontend.vip();
         let seen = self.dataplane.seen(vip);
-        let mut servers: Vec<ServerView> = frontend
-            .want
-            .servers
-            .iter()
-            .map(|server| ServerView {
-                address: server.address,
-                wanted: Some(server.weight),
-                held: seen.and_then(|seen| seen.weight(server.address)),
-            })
-            .collect();
-        for (address, weight) in seen.iter().flat_map(|seen| &seen.servers) {
-            if let Err(place) = servers.binary_search_by_key(address, |server| server.address) {
-                servers.insert(place, ServerView { address: *address, wanted: None, held: Some(*weight) });
-            }
-        }
-        let out_of_sync = self.dataplane.out_of_sync().find(|(key, _, _)| *key == vip);
         FrontendView {
             name: frontend.name.clone(),
+            description: self.config.frontends().get(at).map(|it| it.description.clone()).unwrap_or_default(),
             vip,
+            encap: frontend.want.encap,
+            src_ip_sticky: frontend.want.src_ip_sticky,
+            flush_on_down: frontend.flush_on_down,
             state: frontend.state,
             is_open: self.warmup.is_open(vip),
-            awaited: self.awaited(at),
+            is_released: self.warmup.is_released(vip),
+            awaited: self.awaited(at, AWAITED_MAX),
+            unknown: frontend.unknown,
             in_vpp: self.dataplane.has_picture().then_some(seen.is_some()),
-            out_of_sync: out_of_sync.map(|(_, since, reason)| (since, reason.to_string())),
-            servers,
+            out_of_sync: self.dataplane.trouble(vip).map(|(since, reason)| (since, reason.to_string())),
+            standing: self.standing(frontend),
+            servers: servers(frontend, seen),
+            pools: self.pools(frontend, seen),
+            hold: self.hold_view(frontend, seen),
+            revision: frontend.revision,
         }
+    }
+
+    fn pools(&self, frontend: &Frontend, seen: Option<&Seen>) -> Vec<PoolView> {
+        let (verdicts, active) = reasons::verdicts(frontend);
+        let names = frontend.pools.iter().zip(0u16..);
+        let mut pools: Vec<PoolView> = names
+            .map(|(name, at)| PoolView {
+                name: name.clone(),
+                is_active: active == Some(at),
+                members: Vec::new(),
+            })
+            .collect();
+        for (member, verdict) in frontend.members.iter().zip(verdicts) {
+            pools[usize::from(member.pool)].members.push(MemberView {
+                backend: self.name_of(member.slot).into(),
+                address: member.address,
+                state: member.standing.state,
+                configured: member.configured,
+                set: member.set,
+                effective: verdict.effective,
+                reason: verdict.reason,
+                held: seen.and_then(|seen| seen.weight(member.address)),
+            });
+        }
+        pools
+    }
+
+    fn hold_view(&self, frontend: &Frontend, seen: Option<&Seen>) -> Option<HoldView> {
+        let hold = frontend.hold.as_ref()?;
+        let held = |(address, weight): (&IpAddr, &Weight)| {
+            (*address, *weight, seen.and_then(|seen| seen.weight(*address)))
+        };
+        Some(HoldView {
+            until: hold.until,
+            awaited: hold.awaited.iter().take(AWAITED_MAX).map(|slot| self.name_of(*slot).into()).collect(),
+            awaited_total: hold.awaited.len(),
+            servers: hold.servers.iter().map(held).collect(),
+        })
+    }
+
+    /// How far VPP is from what is wanted of the frontend of this name.
+    pub fn standing_of(&self, frontend: &str) -> Option<Standing> {
+        self.frontends.named(frontend).map(|at| self.standing(&self.frontends.list()[at]))
+    }
+
+    fn standing(&self, frontend: &Frontend) -> Standing {
+        let vip = frontend.vip();
+        let standing = self.dataplane.standing(&frontend.want);
+        if self.warmup.is_open(vip) || matches!(standing, Standing::WithoutVpp) {
+            standing
+        } else {
+            Standing::Gated
+        }
+    }
+
+    /// The name of the backend in a slot that is taken.
+    pub(super) fn name_of(&self, slot: u32) -> &str {
+        self.slot(slot).map_or("", |backend| backend.name.as_str())
     }
 }
 
-fn backend_view(backend: &crate::backend::Backend) -> BackendView {
+fn servers(frontend: &Frontend, seen: Option<&Seen>) -> Vec<ServerView> {
+    let mut servers: Vec<ServerView> = frontend
+        .want
+        .servers
+        .iter()
+        .map(|server| ServerView {
+            address: server.address,
+            wanted: Some(server.weight),
+            held: seen.and_then(|seen| seen.weight(server.address)),
+        })
+        .collect();
+    for (address, weight) in seen.iter().flat_map(|seen| &seen.servers) {
+        if let Err(place) = servers.binary_search_by_key(address, |server| server.address) {
+            servers.insert(place, ServerView { address: *address, wanted: None, held: Some(*weight) });
+        }
+    }
+    servers
+}
+
+pub(super) fn backend_view(backend: &Backend) -> BackendView {
     BackendView {
         name: backend.name.clone(),
         address: backend.address,
@@ -174,9 +334,16 @@ fn backend_view(backend: &crate::backend::Backend) -> BackendView {
         since: backend.since,
         counter: backend.health.counter(),
         counter_max: backend.health.counter_max(),
-        is_checked: backend.check.is_some(),
+        check: backend.check.as_ref().map(|check| (check.name.clone(), check.timing)),
+        enabled: backend.enabled,
         last_outcome: backend.last_outcome.as_ref().map(ToString::to_string),
+        results: backend.results.iter().rev().cloned().collect(),
+        history: backend.history.iter().rev().cloned().collect(),
         due: backend.due,
         probing: backend.probe.is_some(),
+        probes: backend.probes,
+        stale_results: backend.stale_results,
+        frontends: backend.frontends.len(),
+        revision: backend.revision,
     }
 }

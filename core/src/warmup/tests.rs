@@ -46,7 +46,7 @@ fn a_release_opens_one_gate_once_and_for_ever() {
 fn an_early_end_still_passes_max_once() {
     let mut warmup = warmup(5, 30);
     milestones(&mut warmup, at(5));
-    warmup.complete();
+    warmup.complete(at(6));
     assert!(warmup.is_open(vip(9)));
     assert_eq!(milestones(&mut warmup, at(29)), []);
     assert_eq!(milestones(&mut warmup, at(31)), [Milestone::MaxDelay { straggling: false }]);

@@ -214,7 +214,7 @@ impl Watcher for Calls {
         let Execution { at, write, .. } = done;
         let disturbed = !self.undisturbed || self.doubtful.values().any(|open| open == write);
         match write {
-            Write::FlushVip { .. } if !disturbed => {
+            Write::FlushVip { .. } => {
                 ledger.judge(Oracle::KnownVip, *at, !done.wild, || format!("{write}: VPP does not know it"));
             }
             Write::AddAs { .. } if done.retval == 0 => {
@@ -230,8 +230,7 @@ impl Watcher for Calls {
             | Write::SetConf(_)
             | Write::AddVip { .. }
             | Write::DelVip { .. }
-            | Write::DelAs { .. }
-            | Write::FlushVip { .. } => (),
+            | Write::DelAs { .. } => (),
         }
         // Taking a whole VIP down deletes its servers without a flush: that is meant.
         let lowers = match write {

@@ -41,7 +41,7 @@ async fn a_bad_file_is_refused_in_full_and_the_daemon_works_on() {
     let before = site.vpp.writes().len();
 
     let refusal = |result: Result<(), ReloadError>| match result {
-        Err(ReloadError::Refused(refused)) => refused,
+        Err(ReloadError::Refused { refused, .. }) => refused,
         other => panic!("expected a refusal, got {other:?}"),
     };
     let unknown_key = good.replace("sync-interval", "sink-interval");
@@ -70,7 +70,7 @@ async fn an_emptied_file_is_refused_unless_it_is_forced() {
     site.start();
     site.until_table("it is programmed", &table(&[(80, &[(AMS, 100), (FRA, 100)])])).await;
     let empty = || Source::Bytes { name: "request".to_owned(), bytes: b"maglev: {}".to_vec() };
-    let Err(ReloadError::Refused(refused)) = site.reload_with(empty(), false).await else {
+    let Err(ReloadError::Refused { refused, .. }) = site.reload_with(empty(), false).await else {
         panic!("an emptied file is not a wish")
     };
     assert_eq!(refused.kind, "semantic");

@@ -198,9 +198,9 @@ impl Process {
 
     pub fn control(&self, input: Input) {
         self.send(match input {
-            Input::Commanded { command, by, .. } => {
+            Input::Commanded { command, by, based_on, .. } => {
                 let (answer, _) = oneshot::channel();
-                Control::Commanded { command, by, answer }
+                Control::Commanded { command, by, based_on, answer }
             }
             other => Control::Happened(other),
         });

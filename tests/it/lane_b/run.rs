@@ -82,9 +82,12 @@ impl Lane {
         match effect {
             None => (),
             Some(Effect::Post(input)) => self.post(input),
-            Some(Effect::Command(command)) => {
-                self.post(Input::Commanded { request: RequestId(0), command, by: Author::default() })
-            }
+            Some(Effect::Command(command)) => self.post(Input::Commanded {
+                request: RequestId(0),
+                command,
+                by: Author::default(),
+                based_on: None,
+            }),
             Some(Effect::StallUntil(until)) => self.stalled_until = self.stalled_until.max(until),
             Some(Effect::Kill) => self.end(),
             Some(Effect::Start(config)) => {

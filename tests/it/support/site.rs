@@ -8,10 +8,12 @@ use std::time::Duration;
 use maglev_core::event::Event;
 use maglev_core::model::{Prefix, Protocol, VipKey, Weight};
 use maglev_core::{Clock, Instant, View};
+use maglevd::api::Api;
 use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
 use maglevd::daemon::{Checked, Handle};
 use maglevd::demo::{Farm, SimVpp, Table};
+use maglevd::events::Events;
 use maglevd::prober::Limits;
 use maglevd::reload::{ReloadError, Reloader, Source};
 use maglevd::service::Service;
@@ -94,6 +96,8 @@ struct Daemon {
     handle: Handle,
     reloader: Reloader,
     events: Arc<Mutex<Vec<Event>>>,
+    records: Events,
+    clock: SystemClock,
     task: JoinHandle<()>,
 }
 
@@ -124,14 +128,20 @@ impl Site {
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         let events = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&events);
-        let observer = move |event: &Event, _: Instant| told.lock().unwrap().push(event.clone());
+        let records = Events::new("this process".to_owned());
+        tokio::spawn(records.clone().attend());
+        let published = records.clone();
+        let observer = move |event: &Event, now: Instant| {
+            told.lock().unwrap().push(event.clone());
+            published.publish(event, now);
+        };
         let vpp = Some(UnixConnector { api: self.file.with_file_name("api.sock"), stats: None });
         let (clock, limits) = (SystemClock::start(), Limits::from_rlimit());
         let config = Checked { config: loaded.config, draft: loaded.draft };
         let (handle, daemon) =
             Service { clock, config, seed: 1, vpp, limits, journal: None, observer }.start();
         let reloader = Reloader::new(handle.clone(), Options::default());
-        self.daemon = Some(Daemon { handle, reloader, events, task: tokio::spawn(daemon) });
+        self.daemon = Some(Daemon { handle, reloader, events, records, clock, task: tokio::spawn(daemon) });
     }
 
     /// Stops the daemon like SIGTERM.
@@ -139,6 +149,20 @@ impl Site {
         let daemon = self.daemon.take().expect("a daemon runs");
         daemon.handle.shut_down().await.unwrap();
         daemon.task.await.unwrap();
+    }
+
+    /// The API of the daemon that runs.
+    pub fn api(&self) -> Api {
+        let Daemon { handle, reloader, records, clock, .. } = self.daemon();
+        Api {
+            handle: handle.clone(),
+            reloader: reloader.clone(),
+            events: records.clone(),
+            clock: *clock,
+            file: self.file.clone(),
+            options: Options::default(),
+            reflection: true,
+        }
     }
 
     pub fn handle(&self) -> &Handle {

@@ -69,7 +69,7 @@ impl Story {
     fn step(&mut self) -> Vec<Action> {
         self.steps += 1;
         let request = RequestId(self.steps);
-        let command = |command| Input::Commanded { request, command, by: Author::default() };
+        let command = |command| Input::Commanded { request, command, by: Author::default(), based_on: None };
         match self.steps {
             100 => self.news.push_back(command(Command::Pause { backend: "b1".into() })),
             140 => self.news.push_back(command(Command::Disable { backend: "b2".into() })),

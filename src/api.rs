@@ -1,0 +1,107 @@
+//! The API: gRPC on a Unix socket and on TCP. It asks the loop and shows the answers; it decides nothing.
+//!
+//! What a reader would get wrong: the loop stands still while a question looks, so lists are asked for in parts, each
+//! when the client has taken the part before; everything else happens out here.
+
+mod caller;
+mod change;
+mod config;
+mod convert;
+mod door;
+mod error;
+mod explain;
+mod look;
+mod service;
+mod vpp;
+mod watch;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use maglev_proto::v1::maglev_server::MaglevServer;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+
+use convert::Wall;
+
+use crate::clock::SystemClock;
+use crate::config::Options;
+use crate::daemon::Handle;
+use crate::events::Events;
+use crate::reload::Reloader;
+
+pub use caller::{Caller, Role};
+pub use door::{Doors, SocketError};
+
+/// The largest request: a configuration of 50,000 backends has about 7 MB.
+const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Calls at once on one connection; watches are calls.
+const STREAMS_MAX: u32 = 256;
+/// A client that does not answer for this long is gone.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Configurations that are read at once: each may take a second of one core.
+const READERS_MAX: usize = 2;
+
+/// What the API shows, and through what it acts.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The loop.
+    pub handle: Handle,
+    /// Reads configurations anew.
+    pub reloader: Reloader,
+    /// What happens.
+    pub events: Events,
+    /// The daemon's clock.
+    pub clock: SystemClock,
+    /// The daemon's own file.
+    pub file: PathBuf,
+    /// How configurations are read.
+    pub options: Options,
+    /// Whether the API describes itself to its clients.
+    pub reflection: bool,
+}
+
+/// The service behind every method.
+#[derive(Clone)]
+struct Maglev {
+    api: Api,
+    /// Read once: the system's clock may be set meanwhile, and the times of the API must not jump.
+    wall: Wall,
+    readers: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Serves all `doors` until the runtime ends.
+    pub fn serve(self, doors: Doors) {
+        let visitors = doors.open(self.clock);
+        let reflection = self.reflection;
+        let wall = Wall { began: self.clock.began() };
+        let maglev = Maglev { api: self, wall, readers: Arc::new(Semaphore::new(READERS_MAX)) };
+        tokio::spawn(async move {
+            let (reporter, health) = tonic_health::server::health_reporter();
+            reporter.set_serving::<MaglevServer<Maglev>>().await;
+            let described = reflection.then(|| {
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(maglev_proto::FILE_DESCRIPTOR_SET)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                    .build_v1()
+                    .expect("both descriptions were encoded by the compiler that made the types")
+            });
+            let served = Server::builder()
+                .max_concurrent_streams(STREAMS_MAX)
+                .http2_keepalive_interval(Some(KEEPALIVE))
+                .http2_keepalive_timeout(Some(KEEPALIVE))
+                .add_service(health)
+                .add_optional_service(described)
+                .add_service(MaglevServer::new(maglev).max_decoding_message_size(REQUEST_BYTES_MAX))
+                .serve_with_incoming(ReceiverStream::new(visitors))
+                .await;
+            if let Err(err) = served {
+                tracing::error!(%err, "api-failed");
+            }
+        });
+    }
+}

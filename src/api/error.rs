@@ -1,0 +1,106 @@
+//! Errors as clients get them: the right code, the object's name, what to do next, and the standard details.
+
+use maglev_core::Denial;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::config::Finding;
+use crate::daemon::Stopped;
+use crate::reload::ReloadError;
+
+use super::Caller;
+
+/// Findings that an error carries; their number is told.
+const FINDINGS_MAX: usize = 100;
+
+/// There is no such object.
+pub(super) fn not_found(what: &str, name: &str) -> Box<Status> {
+    let text = format!("there is no {what} {name}");
+    let details = ErrorDetails::with_resource_info(what, name, "", text.as_str());
+    Box::new(Status::with_error_details(Code::NotFound, text, details))
+}
+
+/// The request breaks a rule.
+pub(super) fn invalid(field: &str, text: &str) -> Box<Status> {
+    let details = ErrorDetails::with_bad_request_violation(field, text);
+    Box::new(Status::with_error_details(Code::InvalidArgument, text, details))
+}
+
+/// The caller may only look.
+pub(super) fn no_operator(caller: &Caller) -> Box<Status> {
+    let text = format!(
+        "{caller} may look but not change anything: connect as root, as the daemon's user or as a member of its group \
+         through the Unix socket, or from this host"
+    );
+    Box::new(Status::permission_denied(text))
+}
+
+/// A limit is reached.
+pub(super) fn exhausted(text: &str) -> Box<Status> {
+    Box::new(Status::resource_exhausted(text))
+}
+
+impl From<Stopped> for Box<Status> {
+    fn from(stopped: Stopped) -> Self {
+        Self::new(Status::unavailable(format!("{stopped}: try again when it is back")))
+    }
+}
+
+/// Why a command was not carried out. `what` is the object that it is about.
+pub(super) fn denied(denial: &Denial, what: &str, name: &str) -> Box<Status> {
+    let text = denial.to_string();
+    let precondition = || ErrorDetails::with_precondition_failure_violation("STATE", name, text.as_str());
+    let (code, details) = match denial {
+        Denial::NotFound(_) => {
+            (Code::NotFound, ErrorDetails::with_resource_info(what, name, "", text.as_str()))
+        }
+        Denial::Invalid(_) => {
+            (Code::InvalidArgument, ErrorDetails::with_bad_request_violation(what, text.as_str()))
+        }
+        Denial::NotNow(_) => (Code::FailedPrecondition, precondition()),
+        Denial::NotYet { left, .. } => {
+            let mut details = precondition();
+            details.set_retry_info(Some(*left));
+            (Code::FailedPrecondition, details)
+        }
+        Denial::Stale(_) => (Code::Aborted, ErrorDetails::with_resource_info(what, name, "", text.as_str())),
+    };
+    Box::new(Status::with_error_details(code, text, details))
+}
+
+/// Why a configuration was not put in force.
+pub(super) fn refused(err: &ReloadError) -> Box<Status> {
+    match err {
+        ReloadError::Stopped(stopped) => (*stopped).into(),
+        ReloadError::Replaced => Box::new(Status::aborted(
+            "replaced by a newer reload: look at what is in force before you try again",
+        )),
+        ReloadError::Refused { refused, findings } => match refused.kind {
+            "stale" => Box::new(Status::aborted(refused.err.clone())),
+            "read" => Box::new(Status::failed_precondition(refused.err.clone())),
+            _ => bad_config(&refused.err, findings),
+        },
+    }
+}
+
+/// All that is wrong with a configuration.
+pub(super) fn bad_config(text: &str, findings: &[Finding]) -> Box<Status> {
+    let violation = |finding: &Finding| {
+        let at = format!("{}:{}:{}: {}", finding.file, finding.line, finding.column, finding.message);
+        FieldViolation::new(finding.path.clone(), at)
+    };
+    let violations: Vec<FieldViolation> = findings.iter().take(FINDINGS_MAX).map(violation).collect();
+    // Headers are small: the whole text may not fit, the first findings do.
+    let lines: Vec<&str> = text.lines().take(20).collect();
+    let more = findings.len().saturating_sub(lines.len());
+    let more = if more > 0 { format!("\nand {more} more: check it with CheckConfig") } else { String::new() };
+    let text = lines.join("\n") + &more;
+    if violations.len() > 20 {
+        return Box::new(Status::invalid_argument(text));
+    }
+    Box::new(Status::with_error_details(
+        Code::InvalidArgument,
+        text,
+        ErrorDetails::with_bad_request(violations),
+    ))
+}

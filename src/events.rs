@@ -1,0 +1,122 @@
+//! What happens, kept for those who watch: the last records in a ring, each with a sequence number.
+//!
+//! Nothing here waits for a watcher. Publishing is a push into the ring and a ring of one bell; a task of its own wakes the
+//! watchers, however many there are. Who falls behind the ring is told how much was missed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use maglev_core::{Event, Instant};
+use tokio::sync::{Notify, watch};
+
+/// Records that are kept.
+pub const RECORDS_MAX: usize = 4_096;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Ascending by one.
+    pub sequence: u64,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub event: Event,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    records: VecDeque<Arc<Record>>,
+    /// The sequence number of the next record.
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Names this process's records.
+    stream: String,
+    ring: Mutex<Ring>,
+    bell: Notify,
+    news: watch::Sender<u64>,
+}
+
+/// The records of this process. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Events(Arc<Shared>);
+
+/// Records from some place on.
+#[derive(Debug, PartialEq)]
+pub struct Batch {
+    /// How many before these are not kept any more.
+    pub missed: u64,
+    /// In order.
+    pub records: Vec<Arc<Record>>,
+    /// Go on from here.
+    pub next: u64,
+}
+
+impl Events {
+    /// An empty ring whose records are named by `stream`: another name for every process.
+    pub fn new(stream: String) -> Self {
+        let (news, _) = watch::channel(0);
+        Self(Arc::new(Shared { stream, ring: Mutex::default(), bell: Notify::new(), news }))
+    }
+
+    /// Wakes watchers whenever something was published. Runs until it is dropped.
+    pub async fn attend(self) {
+        loop {
+            self.0.bell.notified().await;
+            let next = self.next();
+            self.0.news.send_replace(next);
+        }
+    }
+
+    /// Names this process's records.
+    pub fn stream(&self) -> &str {
+        &self.0.stream
+    }
+
+    /// Adds a record. Never waits for a watcher.
+    pub fn publish(&self, event: &Event, at: Instant) {
+        let event = event.clone();
+        let mut ring = self.ring();
+        let sequence = ring.next;
+        ring.next += 1;
+        if ring.records.len() >= RECORDS_MAX {
+            ring.records.pop_front();
+        }
+        ring.records.push_back(Arc::new(Record { sequence, at, event }));
+        drop(ring);
+        self.0.bell.notify_one();
+    }
+
+    /// The sequence number of the next record.
+    pub fn next(&self) -> u64 {
+        self.ring().next
+    }
+
+    /// Up to `max` records from `from` on, or from the oldest that is kept.
+    pub fn read(&self, from: u64, max: usize) -> Batch {
+        let ring = self.ring();
+        let oldest = ring.next - ring.records.len() as u64;
+        let first = from.clamp(oldest, ring.next);
+        let skip = usize::try_from(first - oldest).unwrap_or(usize::MAX);
+        let records: Vec<Arc<Record>> = ring.records.iter().skip(skip).take(max).cloned().collect();
+        let next = first + records.len() as u64;
+        Batch { missed: first.saturating_sub(from), records, next }
+    }
+
+    /// Waits until there is a record `from`, or a later one.
+    pub async fn wait(&self, from: u64) {
+        let mut news = self.0.news.subscribe();
+        if self.next() > from {
+            return;
+        }
+        // The sender lives as long as we do.
+        let _ = news.wait_for(|next| *next > from).await;
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // A record is whole or not there: a panic elsewhere leaves nothing half done.
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,325 @@
+//! The API of the real daemon in this process, asked by a real client over real sockets.
+
+use std::path::PathBuf;
+
+use maglev_proto::v1::maglev_client::MaglevClient;
+use maglev_proto::v1::watch_response::What;
+use maglev_proto::v1::{self, State, SyncState, WeightReason};
+use maglevd::api::Doors;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::support::site::{AMS, FRA, LON, Site, file, frontend, table};
+
+type Client = MaglevClient<Channel>;
+
+/// A site that serves its API, and a client of it.
+async fn served() -> (Site, Client, String) {
+    let mut site = Site::new().await;
+    let all = frontend("www", 80, "ams: {}, fra: { weight: 50 }") + &frontend("api", 81, "lon: {}");
+    site.write(&file(site.farm.port(), &all));
+    site.start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut doors = Doors { tcp: Some(listener), unix: None };
+    doors.take_socket(&socket(&site)).await.unwrap();
+    site.api().serve(doors);
+    let client = client(&format!("http://{address}")).await;
+    (site, client, address)
+}
+
+fn socket(site: &Site) -> PathBuf {
+    site.file().with_file_name("maglevd.sock")
+}
+
+async fn client(to: &str) -> Client {
+    MaglevClient::new(Endpoint::from_shared(to.to_owned()).unwrap().connect().await.unwrap())
+}
+
+/// When the table is as the file says.
+async fn settled(site: &Site) {
+    site.until_table("all serve", &table(&[(80, &[(AMS, 100), (FRA, 50)]), (81, &[(LON, 100)])])).await;
+}
+
+fn named(name: &str) -> v1::ChangeBackendRequest {
+    v1::ChangeBackendRequest { name: name.into(), why: "a test".into(), revision: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_can_be_looked_at() {
+    let (mut site, mut client, _) = served().await;
+    settled(&site).await;
+    let daemon = client.get_daemon(v1::GetDaemonRequest {}).await.unwrap().into_inner();
+    assert_eq!((daemon.generation, daemon.frontends_total, daemon.backends_total), (1, 2, 3));
+    assert_eq!(daemon.role(), v1::Role::Operator);
+
+    let mut frontends =
+        client.list_frontends(v1::ListFrontendsRequest::default()).await.unwrap().into_inner();
+    let part = frontends.message().await.unwrap().unwrap();
+    let names: Vec<&str> = part.frontends.iter().map(|frontend| frontend.name.as_str()).collect();
+    assert_eq!(names, ["www", "api"], "in key order");
+    assert!(frontends.message().await.unwrap().is_none());
+
+    let www = client.get_frontend(v1::GetFrontendRequest { name: "www".into() }).await.unwrap().into_inner();
+    assert_eq!((www.state(), www.sync.as_ref().unwrap().state()), (State::Up, SyncState::InSync));
+    let fra = &www.pools[0].members[1];
+    assert_eq!((fra.backend.as_str(), fra.configured_weight, fra.effective_weight), ("fra", 50, 50));
+    assert_eq!((fra.reason(), fra.vpp_weight), (WeightReason::Active, Some(50)));
+
+    let mut backends = client.list_backends(v1::ListBackendsRequest::default()).await.unwrap().into_inner();
+    let part = backends.message().await.unwrap().unwrap();
+    let names: Vec<&str> = part.backends.iter().map(|backend| backend.name.as_str()).collect();
+    assert_eq!(names, ["ams", "fra", "lon"]);
+    let ams = client.get_backend(v1::GetBackendRequest { name: "ams".into() }).await.unwrap().into_inner();
+    assert_eq!((ams.state(), ams.healthcheck.as_str(), ams.memberships.len()), (State::Up, "web", 1));
+    assert_eq!(ams.results[0].result(), v1::ProbeResult::Pass);
+
+    let web =
+        client.get_healthcheck(v1::GetHealthcheckRequest { name: "web".into() }).await.unwrap().into_inner();
+    assert_eq!((web.r#type.as_str(), web.rise, web.backends_total), ("http", 2, 3));
+    let mut checks = client.list_healthchecks(v1::ListHealthchecksRequest {}).await.unwrap().into_inner();
+    assert_eq!(checks.message().await.unwrap().unwrap().healthchecks, [web]);
+
+    let warmup = client.get_warmup(v1::GetWarmupRequest {}).await.unwrap().into_inner();
+    assert_eq!((warmup.phase(), warmup.released_total), (v1::Phase::Over, 2));
+    assert!(warmup.waiting.is_empty() && warmup.until.is_none());
+
+    let vpp = client.get_vpp(v1::GetVppRequest {}).await.unwrap().into_inner();
+    assert!(vpp.in_use && vpp.connected && vpp.picture);
+    assert_eq!((vpp.vips_total, vpp.servers_total, vpp.connections), (2, 3, 1));
+    assert!(vpp.capabilities.iter().any(|name| name == "lb_as_set_weight"), "{:?}", vpp.capabilities);
+
+    let request = v1::ListVppVipsRequest { frontend: "www".into(), only_different: false };
+    let mut vips = client.list_vpp_vips(request).await.unwrap().into_inner();
+    let vip = &vips.message().await.unwrap().unwrap().vips[0];
+    assert_eq!(
+        (vip.frontend.as_str(), vip.difference(), vip.servers.len()),
+        ("www", v1::Difference::None, 2)
+    );
+
+    let why =
+        client.explain_backend(v1::ExplainBackendRequest { name: "fra".into() }).await.unwrap().into_inner();
+    assert!(why.sentences.iter().any(|line| line.contains("has weight 50")), "{:?}", why.sentences);
+    let why = client
+        .explain_frontend(v1::ExplainFrontendRequest { name: "www".into() })
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(why.sentences[0].contains("pool only serves"), "{:?}", why.sentences);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_exist_is_named() {
+    let (mut site, mut client, _) = served().await;
+    let err = client.get_backend(v1::GetBackendRequest { name: "bru".into() }).await.unwrap_err();
+    assert_eq!((err.code(), err.message()), (Code::NotFound, "there is no backend bru"));
+    let err = client.get_frontend(v1::GetFrontendRequest { name: "x".into() }).await.unwrap_err();
+    assert_eq!((err.code(), err.message()), (Code::NotFound, "there is no frontend x"));
+    let err = client.get_healthcheck(v1::GetHealthcheckRequest { name: "x".into() }).await.unwrap_err();
+    assert_eq!((err.code(), err.message()), (Code::NotFound, "there is no healthcheck x"));
+    let err = client.pause_backend(named("bru")).await.unwrap_err();
+    assert_eq!(err.code(), Code::NotFound);
+    let request = v1::ListVppVipsRequest { frontend: "x".into(), only_different: false };
+    assert_eq!(client.list_vpp_vips(request).await.unwrap_err().code(), Code::NotFound);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_is_drained_and_vpp_shows_it() {
+    let (mut site, mut client, _) = served().await;
+    settled(&site).await;
+    let paused = client.pause_backend(named("fra")).await.unwrap().into_inner();
+    assert_eq!(paused.state(), State::Paused);
+    let drained = table(&[(80, &[(AMS, 100), (FRA, 0)]), (81, &[(LON, 100)])]);
+    site.until_table("fra is drained", &drained).await;
+    let fra = client.get_backend(v1::GetBackendRequest { name: "fra".into() }).await.unwrap().into_inner();
+    assert_eq!((fra.memberships[0].reason(), fra.memberships[0].vpp_weight), (WeightReason::Paused, Some(0)));
+
+    let stale = v1::ChangeBackendRequest { revision: Some(paused.revision - 1), ..named("fra") };
+    let err = client.resume_backend(stale).await.unwrap_err();
+    assert_eq!(err.code(), Code::Aborted, "{err}");
+    let based = v1::ChangeBackendRequest { revision: Some(paused.revision), ..named("fra") };
+    let resumed = client.resume_backend(based).await.unwrap().into_inner();
+    assert!(resumed.revision > paused.revision);
+    settled(&site).await;
+
+    client.disable_backend(named("fra")).await.unwrap();
+    let err = client.pause_backend(named("fra")).await.unwrap_err();
+    assert_eq!(err.code(), Code::FailedPrecondition, "{err}");
+    client.enable_backend(named("fra")).await.unwrap();
+    settled(&site).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_weight_is_set_and_says_by_whom() {
+    let (mut site, mut client, _) = served().await;
+    settled(&site).await;
+    let request = v1::SetWeightRequest {
+        frontend: "www".into(),
+        pool: "only".into(),
+        backend: "ams".into(),
+        weight: 7,
+        ..v1::SetWeightRequest::default()
+    };
+    let www = client.set_weight(request.clone()).await.unwrap().into_inner();
+    let ams = &www.pools[0].members[0];
+    assert_eq!((ams.set_weight, ams.effective_weight), (Some(7), 7));
+    assert_eq!(ams.reason(), WeightReason::SetByOperator);
+    site.until_table("VPP has it", &table(&[(80, &[(AMS, 7), (FRA, 50)]), (81, &[(LON, 100)])])).await;
+    let err = client.set_weight(v1::SetWeightRequest { weight: 101, ..request.clone() }).await.unwrap_err();
+    assert_eq!(err.code(), Code::InvalidArgument);
+    let err = client.set_weight(v1::SetWeightRequest { pool: "x".into(), ..request }).await.unwrap_err();
+    assert_eq!(err.code(), Code::NotFound);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_in_hands_off_is_refused_with_the_time_left() {
+    let (mut site, mut client, _) = served().await;
+    let err = client.sync(v1::SyncRequest::default()).await.unwrap_err();
+    assert!(err.code() == Code::FailedPrecondition && err.message().ends_with(" left"), "{err}");
+    settled(&site).await;
+    let ordered = client.sync(v1::SyncRequest { frontend: "www".into(), ..v1::SyncRequest::default() });
+    assert!(ordered.await.unwrap().into_inner().position.is_some());
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_is_checked_and_reloaded() {
+    let (mut site, mut client, _) = served().await;
+    settled(&site).await;
+    let source =
+        |text: String| Some(v1::ConfigSource { content: Some(text.into_bytes()), name: "new.yaml".into() });
+    let bad = file(site.farm.port(), &frontend("www", 80, "nobody: {}"));
+    let checked = client.check_config(v1::CheckConfigRequest { source: source(bad.clone()) });
+    let checked = checked.await.unwrap().into_inner();
+    assert!(!checked.good && checked.kind == "semantic", "{checked:?}");
+    assert!(checked.errors[0].line > 0 && checked.errors[0].path.contains("nobody"), "{checked:?}");
+    let request = v1::ReloadConfigRequest { source: source(bad), ..v1::ReloadConfigRequest::default() };
+    let err = client.reload_config(request).await.unwrap_err();
+    assert!(err.code() == Code::InvalidArgument && err.message().contains("new.yaml:"), "{err}");
+
+    let good = file(site.farm.port(), &frontend("www", 80, "ams: {}"));
+    let request = v1::ReloadConfigRequest { source: source(good), ..v1::ReloadConfigRequest::default() };
+    let stale = v1::ReloadConfigRequest { generation: Some(7), ..request.clone() };
+    assert_eq!(client.reload_config(stale).await.unwrap_err().code(), Code::Aborted);
+    let reloaded = client.reload_config(request).await.unwrap().into_inner();
+    assert_eq!(reloaded.generation, 2);
+    site.until_table("the new file rules", &table(&[(80, &[(AMS, 100)])])).await;
+    // Without a source it is the daemon's own file.
+    let reloaded = client.reload_config(v1::ReloadConfigRequest::default()).await.unwrap().into_inner();
+    assert_eq!(reloaded.generation, 3);
+    settled(&site).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_is_resumed_without_loss_and_tells_a_restart() {
+    let (mut site, mut client, _) = served().await;
+    settled(&site).await;
+    let request =
+        v1::WatchRequest { topics: vec![v1::Topic::Operator.into()], ..v1::WatchRequest::default() };
+    let mut watch = client.watch(request.clone()).await.unwrap().into_inner();
+    let Some(What::Position(begin)) = watch.message().await.unwrap().unwrap().what else {
+        panic!("no position")
+    };
+    client.pause_backend(named("fra")).await.unwrap();
+    let Some(What::Record(record)) = watch.message().await.unwrap().unwrap().what else {
+        panic!("no record")
+    };
+    let Some(v1::record::Detail::OperatorCommand(command)) = &record.detail else { panic!("{record:?}") };
+    assert_eq!((command.command.as_str(), command.why.as_str()), ("pause fra", "a test"));
+    assert!(command.by.starts_with("tcp 127.0.0.1:"), "{}", command.by);
+    drop(watch);
+
+    let resumed = v1::WatchRequest { resume: Some(begin.clone()), ..request.clone() };
+    let mut watch = client.watch(resumed).await.unwrap().into_inner();
+    assert!(matches!(watch.message().await.unwrap().unwrap().what, Some(What::Position(_))));
+    let Some(What::Record(again)) = watch.message().await.unwrap().unwrap().what else { panic!("no record") };
+    assert_eq!(again, record);
+
+    let other = v1::Position { stream: "another process".into(), ..begin };
+    let mut watch =
+        client.watch(v1::WatchRequest { resume: Some(other), ..request }).await.unwrap().into_inner();
+    assert!(matches!(watch.message().await.unwrap().unwrap().what, Some(What::Position(_))));
+    assert!(matches!(watch.message().await.unwrap().unwrap().what, Some(What::Gap(_))));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_watchers_of_whom_some_never_read_hold_up_nobody() {
+    let (mut site, mut client, address) = served().await;
+    settled(&site).await;
+    let mut watches = Vec::new();
+    for _ in 0..8 {
+        let mut connection = self::client(&format!("http://{address}")).await;
+        for _ in 0..125 {
+            watches.push(connection.watch(v1::WatchRequest::default()).await.unwrap().into_inner());
+        }
+    }
+    // The first hundred are never read.
+    for round in 0..20 {
+        let change = if round % 2 == 0 {
+            client.pause_backend(named("fra")).await
+        } else {
+            client.resume_backend(named("fra")).await
+        };
+        change.unwrap();
+    }
+    for watch in &mut watches[100..] {
+        loop {
+            let what = watch.message().await.unwrap().unwrap().what;
+            if matches!(what, Some(What::Record(record)) if record.name == "operator-command") {
+                break;
+            }
+        }
+    }
+    settled(&site).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_harms_nobody() {
+    let (mut site, mut client, address) = served().await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice();
+    for garbage in [b"\0".repeat(100_000), vec![0xff; 4096], [preface, &[0x7f; 500]].concat()] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let _ = stream.write_all(&garbage).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+    }
+    client.get_daemon(v1::GetDaemonRequest {}).await.unwrap();
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_socket_knows_its_callers_and_is_taken_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (mut site, _, _) = served().await;
+    let path = socket(&site);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    let mut client = client(&format!("unix:{}", path.display())).await;
+    let daemon = client.get_daemon(v1::GetDaemonRequest {}).await.unwrap().into_inner();
+    assert!(daemon.caller.starts_with("unix uid "), "{}", daemon.caller);
+    assert_eq!(daemon.role(), v1::Role::Operator, "it is our own user");
+    let taken = Doors::default().take_socket(&path).await.unwrap_err().to_string();
+    assert!(taken.contains("another process answers there"), "{taken}");
+    // A file that nobody answers on is replaced.
+    let stale = site.file().with_file_name("stale.sock");
+    drop(tokio::net::UnixListener::bind(&stale).unwrap());
+    Doors::default().take_socket(&stale).await.unwrap();
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_has_stopped_says_so() {
+    let (mut site, mut client, _) = served().await;
+    site.stop().await;
+    let err = client.get_daemon(v1::GetDaemonRequest {}).await.unwrap_err();
+    assert!(err.code() == Code::Unavailable && err.message().starts_with("the daemon is stopping"), "{err}");
+}
