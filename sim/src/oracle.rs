@@ -52,12 +52,17 @@ oracles! {
     Deadly "calls/deadly", "No call that VPP would not survive is sent.", when "a write reaches VPP";
     Order "calls/order", "Creating, flushing and deleting a VIP stand alone; nothing goes beside lb_conf.", when "a write is sent";
     ConfFirst "calls/conf-first", "lb_conf comes before the first server.", when "a server is added";
-    KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed";
+    KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed, and nobody else edited VPP since it was read";
+    Stages "calls/stages", "Raising comes before flushing a VIP, and lowering before removing.", when "lb_flush_vip is sent, or a server is deleted, of a configured VIP that no recreate takes down";
+    TakeDown "calls/take-down", "A VIP is deleted right after it was flushed.", when "the delete of a VIP is sent, unless VPP may know it by another name";
 
     Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
     FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
     FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, neither frontend nor server was dropped in between, and nobody else edited it";
+    FlushHelps "traffic/flush-helps", "No flow is flushed for a death that leaves it nowhere to go.", when "a flush is sent of a server that is down, and no operator ordered one";
+    SurplusFlushed "traffic/surplus-flushed", "A surplus server is deleted with its flows.", when "a server is deleted of a configured VIP that no recreate takes down";
+    ForeignKept "traffic/foreign-kept", "What has an encapsulation that maglevd never makes is left alone.", when "a delete is sent of a VIP that no frontend names";
     FlowsKept "traffic/flows-kept", "A flow that VPP remembers changes its server only for a flush, a delete, lb_conf, a foreign edit or a restart of VPP; a whole VIP is flushed only when new, empty or of an unknown fate.", when "a packet of a flow is forwarded that VPP remembered at the one before, or a VIP is flushed";
     VipKept "traffic/vip-kept", "A configured VIP is deleted only in a recreate, which VPP must differ for in encapsulation or stickiness, and at most once in ten minutes.", when "a recreate is told, or the delete of a configured VIP is sent";
 

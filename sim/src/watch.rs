@@ -11,6 +11,7 @@ mod process;
 mod promises;
 mod reference;
 mod spread;
+mod stages;
 mod state;
 mod traffic;
 mod units;
@@ -98,6 +99,7 @@ pub(crate) trait Watcher {
 pub(crate) struct Watch {
     gates: gates::Gates,
     calls: calls::Calls,
+    stages: stages::Stages,
     link: link::Link,
     state: state::State,
     traffic: traffic::Traffic,
@@ -113,6 +115,7 @@ impl Watch {
         Self {
             gates: gates::Gates::new(config),
             calls: calls::Calls::default(),
+            stages: stages::Stages::default(),
             link: link::Link::default(),
             state: state::State::new(config),
             traffic: traffic::Traffic::default(),
@@ -123,10 +126,11 @@ impl Watch {
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 9] {
+    fn all(&mut self) -> [&mut dyn Watcher; 10] {
         [
             &mut self.gates,
             &mut self.calls,
+            &mut self.stages,
             &mut self.link,
             &mut self.state,
             &mut self.traffic,

@@ -242,7 +242,7 @@ impl<C: Choices> Act<'_, C> {
             table_length: 1_024,
             src_ip_sticky: false,
         };
-        match self.choices.choose(11, "foreign edit") {
+        match self.choices.choose(13, "foreign edit") {
             0 => Write::SetWeight { vip, server, weight, flows: Flows::Keep },
             1 => Write::DelAs { vip, server, flows: Flows::Keep },
             2 => create(tcp(Prefix::host([203, 0, 113, 99].into()), 80), Encap::Gre4),
@@ -258,6 +258,8 @@ impl<C: Choices> Act<'_, C> {
                 sticky_buckets: 512,
                 flow_timeout_secs: 30,
             }),
+            10 => create(tcp(Prefix::host([203, 0, 113, last].into()), 8_081), Encap::Other(2)),
+            11 => Write::DelVip { vip },
             _ => Write::AddAs { vip, server, weight: Weight::seen(3) },
         }
     }

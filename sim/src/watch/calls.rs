@@ -214,7 +214,7 @@ impl Watcher for Calls {
         let Execution { at, write, .. } = done;
         let disturbed = !self.undisturbed || self.doubtful.values().any(|open| open == write);
         match write {
-            Write::FlushVip { .. } => {
+            Write::FlushVip { .. } if !disturbed => {
                 ledger.judge(Oracle::KnownVip, *at, !done.wild, || format!("{write}: VPP does not know it"));
             }
             Write::AddAs { .. } if done.retval == 0 => {
@@ -230,7 +230,8 @@ impl Watcher for Calls {
             | Write::SetConf(_)
             | Write::AddVip { .. }
             | Write::DelVip { .. }
-            | Write::DelAs { .. } => (),
+            | Write::DelAs { .. }
+            | Write::FlushVip { .. } => (),
         }
         // Taking a whole VIP down deletes its servers without a flush: that is meant.
         let lowers = match write {

@@ -77,7 +77,8 @@ impl World {
             return Vec::new();
         }
         let is_ours = |vip: VipKey| engine.frontends().find(vip).is_some();
-        let rows = plugin.vips().into_iter().filter(|row| !is_ours(row.vip));
+        // What has an encapsulation that we never make is left alone.
+        let rows = plugin.vips().into_iter().filter(|row| !is_ours(row.vip) && row.encap.is_ours());
         rows.map(|row| format!("{} is a stranger", row.vip)).collect()
     }
 
