@@ -10,6 +10,7 @@ use maglev_core::model::{Request, Write};
 use maglev_core::{Clock, Event, Instant};
 use maglevd::clock::SystemClock;
 use maglevd::daemon::Checked;
+use maglevd::metrics::Meter;
 use maglevd::prober::Limits;
 use maglevd::service::Service;
 use maglevd::vpp::answer::Answer;
@@ -69,6 +70,7 @@ fn program(vpp: &Vpp, config: &Arc<Config>) -> (Duration, Vec<Write>) {
         vpp: Some(vpp.connector()),
         limits: Limits::from_rlimit(),
         journal: None,
+        meter: Meter::default(),
         observer,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -3,7 +3,7 @@
 //! ```text
 //!  signals, reload ──► daemon::Handle ──┐                  ┌──► prober ──► the backends
 //!                                       ├──► daemon::run ──┼──► vpp ─────► /run/vpp/api.sock
-//!  prober, vpp ──────► inbox ───────────┘                  └──► log, journal
+//!  prober, vpp ──────► inbox ───────────┘                  └──► log, journal, metrics
 //! ```
 
 pub mod api;
@@ -16,6 +16,7 @@ pub mod events;
 pub mod journal;
 pub mod listen;
 pub mod log;
+pub mod metrics;
 pub mod prober;
 pub mod reload;
 pub mod service;

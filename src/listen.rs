@@ -1,27 +1,11 @@
-//! The listening addresses, and who answers there as long as nothing is served.
+//! The listening addresses.
 //!
-//! The addresses are taken at start, so that a port in use is found then and not at three in the morning. What the
-//! metrics serve is not there yet, and who asks for it is told so.
+//! The addresses are taken at start, so that a port in use is found then and not at three in the morning.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Duration;
 
-use maglev_core::Clock;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::select;
-
-use crate::clock::SystemClock;
-
-/// How long one visitor may take; they are served one at a time.
-const VISIT_MAX: Duration = Duration::from_secs(1);
-
-/// A pause after a failed `accept` (no descriptors left), which would fail again at once.
-const RECOVERY: Duration = Duration::from_millis(100);
-
-const NOT_YET: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
-    content-length: 45\r\nconnection: close\r\n\r\nmaglevd does not serve its metrics here yet.\n";
+use tokio::net::TcpListener;
 
 /// An address that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,26 +63,6 @@ impl Door {
     pub fn into_listener(self) -> TcpListener {
         self.listener
     }
-
-    /// Meets visitors for ever, and tells them that there is nothing yet.
-    pub async fn attend(self, clock: SystemClock) {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => select! {
-                    () = say_not_yet(stream) => (),
-                    () = clock.sleep_until(clock.now() + VISIT_MAX) => (),
-                },
-                Err(_) => clock.sleep_until(clock.now() + RECOVERY).await,
-            }
-        }
-    }
-}
-
-async fn say_not_yet(mut stream: TcpStream) {
-    // The request is read before the answer, or closing would reset the connection and take the answer along.
-    let _ = stream.read(&mut [0; 4096]).await;
-    let _ = stream.write_all(NOT_YET.as_bytes()).await;
-    let _ = stream.shutdown().await;
 }
 
 /// As Go reads it: a port alone means every address of this host.

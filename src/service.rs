@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use maglev_core::config::Draft;
-use maglev_core::{Action, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_core::{Action, Clock, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
 use maglev_journal::Run;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::clock::SystemClock;
 use crate::daemon::{self, Checked, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
 use crate::journal::{Book, Journal};
+use crate::metrics::Meter;
 use crate::prober::{Limits, Prober};
 use crate::vpp::{self, Order, UnixConnector};
 
@@ -31,6 +32,8 @@ pub struct Service<O> {
     pub limits: Limits,
     /// Where everything is written down that the engine hears, if anywhere.
     pub journal: Option<Book>,
+    /// Counts what happens.
+    pub meter: Meter,
     /// Hears every event, in the loop: it must not wait.
     pub observer: O,
 }
@@ -56,9 +59,9 @@ impl<O: FnMut(&Event, Instant) + Send> Service<O> {
             }
         };
         let prober = Prober::new(self.clock, inbox, self.limits);
-        let (clock, observer) = (self.clock, self.observer);
+        let (clock, meter, observer) = (self.clock, self.meter, self.observer);
         let running = async move {
-            let mut wires = Wires { prober, orders, journal, observer };
+            let mut wires = Wires { prober, orders, journal, clock, meter, observer };
             daemon::run(engine, &clock, Inbox { inputs, controls }, &mut wires, client).await;
         };
         (handle, running)
@@ -72,6 +75,8 @@ struct Wires<O> {
     prober: Prober<SystemClock>,
     orders: mpsc::Sender<Order>,
     journal: Option<Journal>,
+    clock: SystemClock,
+    meter: Meter,
     observer: O,
 }
 
@@ -97,6 +102,7 @@ impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
     }
 
     fn tell(&mut self, event: &Event, now: Instant) {
+        self.meter.tells(event, now);
         (self.observer)(event, now);
     }
 
@@ -110,9 +116,11 @@ impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
         if let Some(journal) = &mut self.journal {
             journal.hears(input, now);
         }
+        self.meter.hears(input, self.clock.now());
     }
 
     fn steps(&mut self, engine: &Engine, actions: &[Action]) {
+        self.meter.steps(engine, actions, self.clock.now());
         if let Some(journal) = &mut self.journal {
             journal.steps(engine, actions);
         }

@@ -15,6 +15,7 @@ use crate::events::Events;
 use crate::journal::{Book, BookError};
 use crate::listen::{Door, ListenError};
 use crate::log::{self, Log};
+use crate::metrics::{Meter, Site, Visitors};
 use crate::prober::Limits;
 use crate::reload::Reloader;
 use crate::service::Service;
@@ -144,10 +145,10 @@ async fn serve(
     log: &Log,
 ) -> Result<(), StartError> {
     let doors = doors(flags).await?;
-    if !flags.metrics_addr.is_empty() {
-        let door = open("--metrics-addr", &flags.metrics_addr).await?;
-        tokio::spawn(door.attend(clock));
-    }
+    let page = match flags.metrics_addr.as_str() {
+        "" => None,
+        address => Some(open("--metrics-addr", address).await?),
+    };
     // Last of all that can fail: a daemon that does not start leaves the journal of the one before.
     let journal = flags.journal.as_deref().map(|path| Book::open(path, flags.journal_size)).transpose()?;
     let events = Events::new(format!("{:x}-{:x}", clock.began().as_nanos(), std::process::id()));
@@ -158,7 +159,13 @@ async fn serve(
         published.publish(event, now);
     };
     let vpp = connector(flags);
-    let (handle, daemon) = Service { clock, config, seed, vpp, limits, journal, observer }.start();
+    let (uses_vpp, meter) = (vpp.is_some(), Meter::default());
+    let (handle, daemon) =
+        Service { clock, config, seed, vpp, limits, journal, meter: meter.clone(), observer }.start();
+    if let Some(page) = page {
+        let site = Site { handle: handle.clone(), meter, uses_vpp };
+        tokio::spawn(Visitors { listener: page.into_listener(), clock, site }.attend());
+    }
     let reloader = Reloader::new(handle.clone(), options(flags));
     let api = Api {
         handle: handle.clone(),

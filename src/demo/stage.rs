@@ -11,6 +11,7 @@ use maglev_core::health::State;
 use maglev_core::input::Command;
 use maglev_core::model::Write;
 use maglev_core::{Event, Instant};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::farm::{Farm, Mood};
@@ -24,6 +25,7 @@ use crate::clock::SystemClock;
 use crate::config::{Loaded, Options, read};
 use crate::daemon::{Checked, Handle, Stopped};
 use crate::journal::{Book, BookError};
+use crate::metrics::{Meter, Site, Visitors};
 use crate::prober::Limits;
 use crate::reload::{ReloadError, Reloader, Source};
 use crate::service::Service;
@@ -114,7 +116,7 @@ impl Stage {
         timeline.say(Who::World, Tone::Bad, &format!("{} {}", name(LATECOMER), Mood::Silent.words()));
 
         let book = book(journal.as_deref())?;
-        let (handle, daemon) = start_daemon(&file, &socket, seed, book, clock, timeline.clone())?;
+        let (handle, daemon) = start_daemon(&file, &socket, seed, book, clock, timeline.clone()).await?;
         let reloader = Reloader::new(handle.clone(), Options::default());
         Ok(Self {
             timeline,
@@ -142,7 +144,7 @@ impl Stage {
         let book = book(self.journal.as_deref())?;
         let clock = SystemClock::start();
         (self.handle, self.daemon) =
-            start_daemon(&self.file, &self.socket, self.seed, book, clock, timeline)?;
+            start_daemon(&self.file, &self.socket, self.seed, book, clock, timeline).await?;
         self.reloader = Reloader::new(self.handle.clone(), Options::default());
         Ok(())
     }
@@ -295,7 +297,7 @@ fn book(journal: Option<&Path>) -> Result<Option<Book>, BookError> {
     journal.map(|path| Book::open(path, JOURNAL_SIZE)).transpose()
 }
 
-fn start_daemon(
+async fn start_daemon(
     file: &Path,
     socket: &Path,
     seed: u64,
@@ -305,13 +307,25 @@ fn start_daemon(
 ) -> Result<(Handle, JoinHandle<()>), StageError> {
     let Loaded { config, draft, .. } = read(file, Options::default())?;
     let config = Checked { config, draft };
+    let teller = timeline.clone();
     let observer = move |event: &Event, _: Instant| {
         if let Some((tone, text)) = words::tell(event) {
-            timeline.say(Who::Daemon, tone, &text);
+            teller.say(Who::Daemon, tone, &text);
         }
     };
     let vpp = Some(UnixConnector { api: socket.to_owned(), stats: None });
     let limits = Limits::from_rlimit();
-    let (handle, daemon) = Service { clock, config, seed, vpp, limits, journal, observer }.start();
-    Ok((handle, tokio::spawn(daemon)))
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let page = format!("metrics on http://{}/metrics", listener.local_addr()?);
+    timeline.say(Who::World, Tone::Plain, &page);
+    let meter = Meter::default();
+    let (handle, daemon) =
+        Service { clock, config, seed, vpp, limits, journal, meter: meter.clone(), observer }.start();
+    let site = Site { handle: handle.clone(), meter, uses_vpp: true };
+    let visitors = tokio::spawn(Visitors { listener, clock, site }.attend());
+    let running = tokio::spawn(async move {
+        daemon.await;
+        visitors.abort();
+    });
+    Ok((handle, running))
 }

@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod journal;
 mod lane_b;
+mod metrics;
 mod prober;
 mod real_vpp;
 mod reloads;

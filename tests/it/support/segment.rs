@@ -76,11 +76,13 @@ impl Build {
     }
 }
 
+type Writer = dyn Fn(u64, &mut Vec<u8>);
+
 /// A segment in memory, whose writer may move between two of our reads.
 pub struct Shared {
     pub bytes: RefCell<Vec<u8>>,
     pub reads: Cell<u64>,
-    writer: Box<dyn Fn(u64, &mut Vec<u8>)>,
+    writer: Box<Writer>,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 //! A site: the real daemon in this process, a simulated VPP on a real socket, and backends on loopback.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,10 +14,12 @@ use maglevd::config::{self, Options};
 use maglevd::daemon::{Checked, Handle};
 use maglevd::demo::{Farm, SimVpp, Table};
 use maglevd::events::Events;
+use maglevd::metrics::{self, Meter, Visitors};
 use maglevd::prober::Limits;
 use maglevd::reload::{ReloadError, Reloader, Source};
 use maglevd::service::Service;
 use maglevd::vpp::UnixConnector;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::backends::Scratch;
@@ -94,6 +96,7 @@ pub struct Site {
 
 struct Daemon {
     handle: Handle,
+    meter: Meter,
     reloader: Reloader,
     events: Arc<Mutex<Vec<Event>>>,
     records: Events,
@@ -136,12 +139,14 @@ impl Site {
             published.publish(event, now);
         };
         let vpp = Some(UnixConnector { api: self.file.with_file_name("api.sock"), stats: None });
-        let (clock, limits) = (SystemClock::start(), Limits::from_rlimit());
+        let (clock, limits, meter) = (SystemClock::start(), Limits::from_rlimit(), Meter::default());
         let config = Checked { config: loaded.config, draft: loaded.draft };
         let (handle, daemon) =
-            Service { clock, config, seed: 1, vpp, limits, journal: None, observer }.start();
+            Service { clock, config, seed: 1, vpp, limits, journal: None, meter: meter.clone(), observer }
+                .start();
         let reloader = Reloader::new(handle.clone(), Options::default());
-        self.daemon = Some(Daemon { handle, reloader, events, records, clock, task: tokio::spawn(daemon) });
+        self.daemon =
+            Some(Daemon { handle, meter, reloader, events, records, clock, task: tokio::spawn(daemon) });
     }
 
     /// Stops the daemon like SIGTERM.
@@ -167,6 +172,16 @@ impl Site {
 
     pub fn handle(&self) -> &Handle {
         &self.daemon().handle
+    }
+
+    /// Serves the daemon's metrics somewhere, for as long as the runtime lives.
+    pub async fn serve_metrics(&self) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let Daemon { handle, meter, .. } = self.daemon();
+        let site = metrics::Site { handle: handle.clone(), meter: meter.clone(), uses_vpp: true };
+        tokio::spawn(Visitors { listener, clock: self.clock, site }.attend());
+        address
     }
 
     /// Writes the file and does what SIGHUP does.

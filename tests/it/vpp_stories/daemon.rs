@@ -10,6 +10,7 @@ use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
 use maglevd::daemon::{Checked, Handle};
 use maglevd::journal::Book;
+use maglevd::metrics::Meter;
 use maglevd::prober::Limits;
 use maglevd::reload::{Reloader, Source};
 use maglevd::service::Service;
@@ -45,6 +46,7 @@ impl Daemon {
             vpp: Some(UnixConnector { api, stats }),
             limits: Limits { concurrent: 64.try_into().unwrap() },
             journal,
+            meter: Meter::default(),
             observer: move |event: &Event, _| hears.lock().unwrap().push(event.clone()),
         }
         .start();

@@ -1,0 +1,8 @@
+//! What the daemon tells over HTTP, asked as Prometheus and load balancers ask.
+
+mod catalogue;
+mod client;
+// All of it is test code; the attribute lets clippy know.
+#[cfg(test)]
+mod prometheus;
+mod story;
