@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maglev_proto::v1::maglev_server::MaglevServer;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
@@ -73,10 +74,25 @@ struct Maglev {
     readers: Arc<Semaphore>,
 }
 
+/// The API as long as it is served. Dropped, it closes its doors, and tells its clients to go.
+#[derive(Debug)]
+pub struct Serving {
+    doors: Vec<AbortHandle>,
+    _until: oneshot::Sender<()>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.doors.iter().for_each(AbortHandle::abort);
+    }
+}
+
 impl Api {
-    /// Serves all `doors` until the runtime ends.
-    pub fn serve(self, doors: Doors) {
-        let visitors = doors.open(self.clock);
+    /// Serves all `doors` until what is returned is dropped.
+    #[must_use = "the API is served as long as this is kept"]
+    pub fn serve(self, doors: Doors) -> Serving {
+        let (visitors, doors) = doors.open(self.clock);
+        let (until, over) = oneshot::channel::<()>();
         let reflection = self.reflection;
         let wall = Wall { began: self.clock.began() };
         let maglev = Maglev { api: self, wall, readers: Arc::new(Semaphore::new(READERS_MAX)) };
@@ -97,11 +113,15 @@ impl Api {
                 .add_service(health)
                 .add_optional_service(described)
                 .add_service(MaglevServer::new(maglev).max_decoding_message_size(REQUEST_BYTES_MAX))
-                .serve_with_incoming(ReceiverStream::new(visitors))
+                .serve_with_incoming_shutdown(ReceiverStream::new(visitors), async {
+                    // Nobody sends: the sender is dropped.
+                    let _ = over.await;
+                })
                 .await;
             if let Err(err) = served {
                 tracing::error!(%err, "api-failed");
             }
         });
+        Serving { doors, _until: until }
     }
 }

@@ -176,7 +176,7 @@ async fn serve(
         options: options(flags),
         reflection: flags.reflection,
     };
-    api.serve(doors);
+    let _serving = api.serve(doors);
     signals.attend(handle, reloader, flags.config.clone(), log.clone());
     daemon.await;
     Ok(())

@@ -12,6 +12,7 @@ use maglev_core::Clock as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::AbortHandle;
 use tonic::transport::server::Connected;
 
 use super::caller::{Caller, Role};
@@ -80,12 +81,13 @@ impl Doors {
     }
 
     /// Lets visitors in for ever.
-    pub(super) fn open(self, clock: SystemClock) -> mpsc::Receiver<io::Result<Visit>> {
+    pub(super) fn open(self, clock: SystemClock) -> (mpsc::Receiver<io::Result<Visit>>, Vec<AbortHandle>) {
+        let mut tasks = Vec::new();
         let (sender, visitors) = mpsc::channel(1);
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         if let Some(listener) = self.tcp {
             let (sender, room) = (sender.clone(), room.clone());
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 loop {
                     let Ok(place) = room.clone().acquire_owned().await else { return };
                     match listener.accept().await {
@@ -100,9 +102,10 @@ impl Doors {
                     }
                 }
             });
+            tasks.push(task.abort_handle());
         }
         if let Some(listener) = self.unix {
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 loop {
                     let Ok(place) = room.clone().acquire_owned().await else { return };
                     match listener.accept().await {
@@ -116,8 +119,9 @@ impl Doors {
                     }
                 }
             });
+            tasks.push(task.abort_handle());
         }
-        visitors
+        (visitors, tasks)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, remove_dir_all, write};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +21,11 @@ use super::timeline::{Timeline, Tone, Who};
 use super::verdict::Verdict;
 use super::vpp::SimVpp;
 use super::words;
+use crate::api::{Api, Doors, Serving};
 use crate::clock::SystemClock;
 use crate::config::{Loaded, Options, read};
 use crate::daemon::{Checked, Handle, Stopped};
+use crate::events::Events;
 use crate::journal::{Book, BookError};
 use crate::metrics::{Meter, Site, Visitors};
 use crate::prober::Limits;
@@ -82,6 +84,9 @@ pub struct Stage {
     handle: Handle,
     reloader: Reloader,
     daemon: JoinHandle<()>,
+    /// Where the API listens, also after a restart of the daemon.
+    address: SocketAddr,
+    serving: Option<Serving>,
     // Last, so that the folder goes after all who use it.
     _folder: Folder,
 }
@@ -116,9 +121,17 @@ impl Stage {
         timeline.say(Who::World, Tone::Bad, &format!("{} {}", name(LATECOMER), Mood::Silent.words()));
 
         let book = book(journal.as_deref())?;
-        let (handle, daemon) = start_daemon(&file, &socket, seed, book, clock, timeline.clone()).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let events = Events::new("the demo's first daemon".to_owned());
+        let (handle, daemon) =
+            start_daemon(&file, &socket, seed, book, clock, (timeline.clone(), events.clone())).await?;
         let reloader = Reloader::new(handle.clone(), Options::default());
+        let serving = serve(listener, &handle, &reloader, events, clock, &file);
+        timeline.say(Who::Daemon, Tone::Plain, &format!("the API listens on {address}"));
         Ok(Self {
+            address,
+            serving: Some(serving),
             timeline,
             file,
             socket,
@@ -140,12 +153,20 @@ impl Stage {
         self.say(Tone::Plain, "the daemon is restarted, VPP forwards on");
         self.handle.shut_down().await?;
         (&mut self.daemon).await.map_err(io::Error::from)?;
+        self.serving = None;
         let timeline = self.timeline.clone();
         let book = book(self.journal.as_deref())?;
         let clock = SystemClock::start();
+        let events = Events::new(format!("the demo's daemon of {:x}", clock.began().as_nanos()));
         (self.handle, self.daemon) =
-            start_daemon(&self.file, &self.socket, self.seed, book, clock, timeline).await?;
+            start_daemon(&self.file, &self.socket, self.seed, book, clock, (timeline, events.clone()))
+                .await?;
         self.reloader = Reloader::new(self.handle.clone(), Options::default());
+        // Somebody may have taken the port meanwhile: the story goes on without the API.
+        if let Ok(listener) = TcpListener::bind(self.address).await {
+            let (handle, reloader) = (&self.handle, &self.reloader);
+            self.serving = Some(serve(listener, handle, reloader, events, clock, &self.file));
+        }
         Ok(())
     }
 
@@ -297,18 +318,34 @@ fn book(journal: Option<&Path>) -> Result<Option<Book>, BookError> {
     journal.map(|path| Book::open(path, JOURNAL_SIZE)).transpose()
 }
 
+fn serve(
+    listener: TcpListener,
+    handle: &Handle,
+    reloader: &Reloader,
+    events: Events,
+    clock: SystemClock,
+    file: &Path,
+) -> Serving {
+    let (handle, reloader, file) = (handle.clone(), reloader.clone(), file.to_owned());
+    let options = Options::default();
+    Api { handle, reloader, events, clock, file, options, reflection: true }
+        .serve(Doors { tcp: Some(listener), unix: None })
+}
+
 async fn start_daemon(
     file: &Path,
     socket: &Path,
     seed: u64,
     journal: Option<Book>,
     clock: SystemClock,
-    timeline: Timeline,
+    (timeline, events): (Timeline, Events),
 ) -> Result<(Handle, JoinHandle<()>), StageError> {
     let Loaded { config, draft, .. } = read(file, Options::default())?;
     let config = Checked { config, draft };
     let teller = timeline.clone();
-    let observer = move |event: &Event, _: Instant| {
+    tokio::spawn(events.clone().attend());
+    let observer = move |event: &Event, now: Instant| {
+        events.publish(event, now);
         if let Some((tone, text)) = words::tell(event) {
             teller.say(Who::Daemon, tone, &text);
         }

@@ -1,11 +1,12 @@
 //! The API of the real daemon in this process, asked by a real client over real sockets.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
 use maglev_proto::v1::maglev_client::MaglevClient;
 use maglev_proto::v1::watch_response::What;
 use maglev_proto::v1::{self, State, SyncState, WeightReason};
-use maglevd::api::Doors;
+use maglevd::api::{Doors, Serving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
@@ -15,8 +16,28 @@ use crate::support::site::{AMS, FRA, LON, Site, file, frontend, table};
 
 type Client = MaglevClient<Channel>;
 
+/// A site whose API is served.
+struct Served {
+    site: Site,
+    serving: Serving,
+}
+
+impl Deref for Served {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl DerefMut for Served {
+    fn deref_mut(&mut self) -> &mut Site {
+        &mut self.site
+    }
+}
+
 /// A site that serves its API, and a client of it.
-async fn served() -> (Site, Client, String) {
+async fn served() -> (Served, Client, String) {
     let mut site = Site::new().await;
     let all = frontend("www", 80, "ams: {}, fra: { weight: 50 }") + &frontend("api", 81, "lon: {}");
     site.write(&file(site.farm.port(), &all));
@@ -25,7 +46,7 @@ async fn served() -> (Site, Client, String) {
     let address = listener.local_addr().unwrap().to_string();
     let mut doors = Doors { tcp: Some(listener), unix: None };
     doors.take_socket(&socket(&site)).await.unwrap();
-    site.api().serve(doors);
+    let site = Served { serving: site.api().serve(doors), site };
     let client = client(&format!("http://{address}")).await;
     (site, client, address)
 }
@@ -322,4 +343,14 @@ async fn a_daemon_that_has_stopped_says_so() {
     site.stop().await;
     let err = client.get_daemon(v1::GetDaemonRequest {}).await.unwrap_err();
     assert!(err.code() == Code::Unavailable && err.message().starts_with("the daemon is stopping"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_that_is_closed_takes_nobody_in() {
+    let (Served { mut site, serving }, _client, address) = served().await;
+    drop(serving);
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    site.stop().await;
 }
