@@ -8,5 +8,6 @@ mod calls;
 mod chance;
 mod draw;
 mod life;
+mod stats;
 mod traffic;
 mod twins;

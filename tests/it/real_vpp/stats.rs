@@ -1,0 +1,53 @@
+//! The stats segment of a real VPP: packets go in, and the reader finds each of them.
+
+use maglevd::vpp::stats::{self, Traffic, Wanted};
+
+use super::traffic;
+use crate::support::vpp_process::VppProcess;
+
+/// Nine packets of 96 bytes to a VIP that has one server.
+const STREAM: &str = "packet-generator new { name burst limit 9 node ip4-input size 96-96 interface pg0 data \
+    { TCP: 10.9.9.1 -> 192.0.2.1 TCP: 1000-1008 -> 80 incrementing 8 } }";
+
+#[test]
+#[ignore = "needs a real VPP"]
+fn every_packet_is_found() {
+    let mut vpp = VppProcess::start();
+    for line in traffic::INTERFACE {
+        vpp.vppctl(line);
+    }
+    let mut segment = stats::open(&vpp.stats_socket()).unwrap();
+    let first = segment.sample(&Wanted { vips: vec![1], ..Wanted::default() }).unwrap();
+    assert!(first.boot_time > 1_700_000_000, "{first:?}");
+    assert_eq!(first.vips, [None], "the counters come with the first VIP");
+    vpp.vppctl("lb conf ip4-src-address 192.0.2.250");
+    vpp.vppctl("lb vip 192.0.2.1/32 protocol tcp port 80 encap gre4 new_len 1024");
+    vpp.vppctl("lb as 192.0.2.1/32 protocol tcp port 80 10.0.0.1");
+    // The index of the route counters, as VPP's own line about the server has it.
+    let shown = vpp.vppctl("show lb vips verbose");
+    let dpo: u32 = shown
+        .split("dpo:")
+        .nth(1)
+        .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+        .unwrap_or_else(|| panic!("{shown}"));
+    vpp.vppctl(STREAM);
+    vpp.vppctl("packet-generator enable-stream burst");
+    let wanted = Wanted { vips: vec![1, 0, 77], prefixes: vec![], servers: vec![dpo] };
+    let sent = (0..1_000).find_map(|_| {
+        let sample = segment.sample(&wanted).unwrap();
+        let passed = sample.vips[0].is_some_and(|kinds| kinds.iter().sum::<u64>() == 9);
+        // The question keeps VPP's own clock going between two looks.
+        vpp.vppctl("show version");
+        passed.then_some(sample)
+    });
+    let sent = sent.unwrap_or_else(|| panic!("{}", vpp.vppctl("show lb vips verbose")));
+    assert_eq!(sent.vips[0], Some([0, 9, 0, 0]), "nine flows, each new");
+    assert_eq!(sent.vips[2], None, "no such VIP");
+    assert_eq!(sent.boot_time, first.boot_time);
+    // Each is 96 bytes long, and 24 longer once it is wrapped.
+    assert_eq!(sent.servers[0], Some(Traffic { packets: 9, bytes: 9 * 120 }));
+    // The file stays, and what it says stands still: only the heartbeat tells.
+    vpp.kill();
+    assert_eq!(segment.sample(&wanted).unwrap().vips, sent.vips);
+    stats::open(&vpp.stats_socket()).unwrap_err();
+}
