@@ -128,6 +128,8 @@ impl Backend {
 
     /// Derives the jitter from address and target.
     pub fn aim(&mut self, seed: u64) {
+        let named = |seed: u64, byte: u8| seed.rotate_left(8) ^ u64::from(byte);
+        let seed = if mutant!(JitterByName) { self.name.bytes().fold(seed, named) } else { seed };
         self.jitter = self.check.as_ref().map(|check| Jitter::new(seed, self.address, &check.target));
     }
 

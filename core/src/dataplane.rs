@@ -295,6 +295,9 @@ impl Dataplane {
         if !patient && self.conf_refusals >= refusal::ATTEMPTS {
             self.conf_refusals = refusal::ATTEMPTS - 1;
         }
+        if mutant!(TransitionPostponesCheck) && cause == Cause::Transition {
+            self.drift_at = self.drift_at.map(|_| ctx.now + ctx.lb.sync_interval);
+        }
         let vip = self.vips.entry(key).or_default();
         if let Some(trouble) = &mut vip.trouble {
             if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
@@ -425,7 +428,16 @@ impl Dataplane {
             return self.ready.iter().find(|(_, key)| is_unit(key)).copied();
         }
         let blocked = mutant!(RefusalBlocksOthers) && self.out_of_sync().next().is_some();
-        self.ready.first().copied().filter(|_| !blocked)
+        let first = self.ready.first().copied().filter(|_| !blocked);
+        if mutant!(StepByName) {
+            let equals = self
+                .ready
+                .iter()
+                .copied()
+                .filter(|(patient, _)| first.is_some_and(|first| first.0 == *patient));
+            return equals.min_by_key(|(_, key)| ctx.name(*key));
+        }
+        first
     }
 
     fn room(&self) -> usize {

@@ -86,6 +86,8 @@ mutants! {
         JitterShared "jitter-shared" "3: backends with one target share their jitter, and are probed together"
         JitterTooWide "jitter-too-wide" "3: an interval may be twice as long as configured"
         JitterOfOthers "jitter-of-others" "3: the probes of one backend move those of the others"
+        JitterByName "jitter-by-name" "3: the jitter depends on the backend's name, so that a rename moves probes"
+        JitterByPosition "jitter-by-position" "3: the jitter depends on the position in the file, so that one more backend moves the others"
         FirstProbesAtOnce "first-probes-at-once" "3: first probes are not spread"
         ComplaintsRepeat "complaints-repeat" "3: each inconclusive result is logged, not one per cause and minute"
     }
@@ -171,6 +173,8 @@ mutants! {
     "reading" {
         DriftNeverChecked "drift-never-checked" "6: there is no drift check"
         MissingVipUnseen "missing-vip-unseen" "6: a VIP that somebody deleted is taken as held still"
+        DriftAtWholeSeconds "drift-at-whole-seconds" "6: the drift check comes at a whole second of the process's clock"
+        TransitionPostponesCheck "transition-postpones-check" "6: each transition puts the drift check off by a whole interval"
         GhostsAlive "ghosts-alive" "6: removed servers that dumps still show are taken as alive"
         GhostHidesServer "ghost-hides-server" "6: a removed server in a dump hides the one of its address that is in use"
         CallsUnderWayForgotten "calls-under-way-forgotten" "6: a dump forgets the calls under way, which are sent again"
@@ -182,6 +186,7 @@ mutants! {
         StagesNotAwaited "stages-not-awaited" "6: a stage does not wait for the replies of the one before"
         TransitionNotFirst "transition-not-first" "6: a frontend with a transition waits its turn"
         CreateBeforeRoom "create-before-room" "6: a VIP is created before strangers and recreates of its prefix are gone"
+        StepByName "step-by-name" "6: frontends are planned in the order of their names, not of their keys"
         LoopUnseen "loop-unseen" "2: a server that is itself an all-port VIP is added, which kills VPP"
     }
     "recreate" {
@@ -241,6 +246,7 @@ mutants! {
         OperatorChoiceLost "operator-choice-lost" "8: any reload undoes an operator's disable or enable"
         OperatorWeightLost "operator-weight-lost" "8: any reload undoes a weight set at run time"
         OperatorWeightOutlivesFile "operator-weight-outlives-file" "8: a weight set at run time survives a change of that weight"
+        ReloadForgetsHold "reload-forgets-hold" "6: a reload ends the hold of the reload before"
         BreakBeforeMake "break-before-make" "6: a reload takes servers out before their successors are known"
         HoldNeverEnds "hold-never-ends" "6: removed servers stay as long as their successors are unknown"
         HoldOutlivesVerdicts "hold-outlives-verdicts" "6: removed servers stay although their successors are known"

@@ -22,7 +22,6 @@ use crate::{End, Trouble};
 const EVENTS: std::ops::RangeInclusive<u64> = 50..=100;
 
 /// Nobody watches.
-const BARE: Settings = Settings { timeline: false, oracles: false, trace: false, chain: false };
 
 const METHOD: &str = "\
 Sample: those of the first seeds that hold; each was played before, which is the warm-up.
@@ -82,7 +81,7 @@ pub(crate) fn run(args: &Bench) -> Result<End, Trouble> {
     for _ in 0..rounds {
         let figures: [&dyn Fn() -> f64; 4] = [
             &|| rate(steps(&all), on_thread(|| all.iter().for_each(|piece| act(piece, Settings::MASS)))),
-            &|| rate(steps(&all), on_thread(|| all.iter().for_each(|piece| act(piece, BARE)))),
+            &|| rate(steps(&all), on_thread(|| all.iter().for_each(|piece| act(piece, Settings::BARE)))),
             &|| rate(part.len() as u64, on_thread(|| part.iter().for_each(|piece| verdict(piece)))),
             &|| rate(part.len() as u64, on_wall(|| share(&part, jobs))),
         ];

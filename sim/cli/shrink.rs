@@ -7,6 +7,7 @@ use maglev_sim::hunt::broken;
 use maglev_sim::oracle::{Breach, Oracle};
 use maglev_sim::plot::Plot;
 use maglev_sim::shrink::shrink;
+use maglev_sim::twin;
 
 use crate::args::Shrink;
 use crate::clock::Stopwatch;
@@ -34,7 +35,10 @@ pub(crate) struct Small {
 pub(crate) fn smaller(plot: &Plot, oracle: Oracle, interrupt: &Interrupt) -> Option<Small> {
     let mut judge = |plot: &Plot| if interrupt.is_asked() { None } else { broken(plot) };
     let (plot, played) = shrink(plot, oracle, &mut judge);
-    let told = tell(&plot.scenario, plot.configs().ok()?, false).ok()?;
+    let mut told = tell(&plot.scenario, plot.configs().ok()?, false).ok()?;
+    if told.breaches.is_empty() {
+        told.breaches.extend(twin::judge(&plot).and_then(Result::err));
+    }
     let file = plot.file().to_string();
     Some(Small { file, plot, timeline: told.timeline, breaches: told.breaches, played })
 }

@@ -6,7 +6,7 @@
 use core::hash::Hasher;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::config::{CheckKind, Http, Tls};
 use maglev_core::input::{FailCode, Failure, LocalFault, Outcome};
@@ -71,6 +71,13 @@ impl Backends {
     /// How `address` behaves now.
     pub fn behaviour(&self, address: IpAddr) -> &Behaviour {
         self.behaviours.get(&address).unwrap_or(&Behaviour::Up)
+    }
+
+    /// Addresses that answer only now and then.
+    pub(crate) fn flapping(&self) -> BTreeSet<IpAddr> {
+        let flaps =
+            self.behaviours.iter().filter(|(_, behaviour)| matches!(behaviour, Behaviour::OneIn(2..)));
+        flaps.map(|(address, _)| *address).collect()
     }
 
     /// A probe starts; it will be found in [`Self::finished`] when it ends.

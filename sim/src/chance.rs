@@ -26,17 +26,29 @@ pub const STILL: u64 = u64::MAX;
 
 /// Draws how long things take. In a still world each takes what it takes on average.
 #[derive(Clone, Debug)]
-pub(crate) struct Latencies(Option<ChaCha8Rng>);
+pub(crate) enum Latencies {
+    None,
+    Mean,
+    Drawn(Box<ChaCha8Rng>),
+}
 
 impl Latencies {
     pub(crate) fn new(seed: u64, purpose: Purpose) -> Self {
-        Self((seed != STILL).then(|| stream(seed, purpose)))
+        if seed == STILL { Self::Mean } else { Self::Drawn(Box::new(stream(seed, purpose))) }
+    }
+
+    /// Nothing takes any time.
+    pub(crate) const fn none() -> Self {
+        Self::None
     }
 
     /// Microseconds from `low` to `high`, both included.
     pub(crate) fn micros(&mut self, (low, high): (u64, u64)) -> Duration {
-        let micros = self.0.as_mut().map_or(u64::midpoint(low, high), |stream| between(stream, low, high));
-        Duration::from_micros(micros)
+        Duration::from_micros(match self {
+            Self::None => 0,
+            Self::Mean => u64::midpoint(low, high),
+            Self::Drawn(stream) => between(stream, low, high),
+        })
     }
 }
 

@@ -410,5 +410,6 @@ fn scenario() -> Scenario {
         events: Vec::new(),
         until: Instant::from_start(Duration::from_hours(24 * 365)),
         conclusion: None,
+        twin: None,
     }
 }

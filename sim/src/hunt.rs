@@ -14,6 +14,7 @@ use crate::script::ScriptError;
 use crate::shrink::shrink;
 use crate::straight::play;
 use crate::swarm;
+use crate::twin;
 use crate::world::{Coverage, Report, Settings};
 
 /// What a scenario came to.
@@ -27,8 +28,22 @@ pub enum Verdict {
     Unplayable(ScriptError),
 }
 
-/// Plays a scenario once.
+/// Plays a scenario once, and once more each it and its twin if it has one.
 pub fn judge(plot: &Plot, settings: Settings) -> Verdict {
+    match run(plot, settings) {
+        Verdict::Holds(mut report) => match twin::judge(plot) {
+            None => Verdict::Holds(report),
+            Some(Err(breach)) => Verdict::Breaks(vec![breach]),
+            Some(Ok(())) => {
+                plot.scenario.twin.iter().for_each(|twin| report.counts.note(twin.oracle()));
+                Verdict::Holds(report)
+            }
+        },
+        verdict @ (Verdict::Breaks(_) | Verdict::Unplayable(_)) => verdict,
+    }
+}
+
+fn run(plot: &Plot, settings: Settings) -> Verdict {
     let configs = match plot.configs() {
         Ok(configs) => configs,
         Err(error) => return Verdict::Unplayable(error),
@@ -50,7 +65,7 @@ pub fn judge(plot: &Plot, settings: Settings) -> Verdict {
 /// Plays it twice: the second run must be the first one, step by step.
 pub fn judge_twice(plot: &Plot) -> Verdict {
     match judge(plot, Settings::MASS) {
-        Verdict::Holds(mut report) => match judge(plot, Settings::MASS) {
+        Verdict::Holds(mut report) => match run(plot, Settings::MASS) {
             Verdict::Holds(again) if again.hash == report.hash => {
                 report.counts.note(Oracle::Deterministic);
                 report.counts.note(Oracle::Panics);
@@ -66,7 +81,7 @@ pub fn judge_twice(plot: &Plot) -> Verdict {
 
 /// Where two runs part.
 fn parting(plot: &Plot) -> Breach {
-    let chain = || match judge(plot, Settings { chain: true, ..Settings::MASS }) {
+    let chain = || match run(plot, Settings { chain: true, ..Settings::MASS }) {
         Verdict::Holds(report) => report.chain,
         Verdict::Breaks(_) | Verdict::Unplayable(_) => Vec::new(),
     };
@@ -281,7 +296,10 @@ pub fn reduce(plot: &Plot) -> Option<Shrunk> {
     let settings = Settings { trace: false, ..Settings::FULL };
     let told = catch_unwind(AssertUnwindSafe(|| play(&plot.scenario, configs, settings)));
     let (timeline, breach) = match told {
-        Ok(Ok(report)) => (report.timeline.clone(), report.first()?.clone()),
+        Ok(Ok(report)) => {
+            let breach = report.first().cloned().or_else(|| twin::judge(&plot)?.err())?;
+            (report.timeline, breach)
+        }
         Ok(Err(_)) => return None,
         Err(_) => {
             let what = "the engine panicked; the timeline is lost with it".to_owned();

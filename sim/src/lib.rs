@@ -17,6 +17,7 @@ pub mod shrink;
 pub mod story;
 pub mod straight;
 pub mod swarm;
+pub mod twin;
 pub mod vpp;
 pub mod watch;
 pub mod world;

@@ -60,6 +60,8 @@ pub struct Link {
     /// VPP's main thread does nothing before.
     busy_until: Instant,
     slowed_by: Duration,
+    /// What VPP needs for a call when nothing slows it.
+    service: Duration,
     armed: Vec<Fault>,
     latency: Latencies,
     /// How much VPP reads of what it will not answer; in a still world nothing, unless some of it has arrived.
@@ -145,6 +147,7 @@ impl Link {
             last_heard: now,
             busy_until: now,
             slowed_by: Duration::ZERO,
+            service: SERVICE,
             armed: Vec::new(),
             latency: Latencies::new(seed, Purpose::CallLatency),
             chance: (seed != STILL).then(|| chance::stream(seed, Purpose::Faults)),
@@ -154,6 +157,13 @@ impl Link {
         };
         link.start_process(now);
         link
+    }
+
+    /// From now on everything is done at once, unless something slows it.
+    pub(crate) fn make_prompt(&mut self) {
+        self.service = Duration::ZERO;
+        self.latency = Latencies::none();
+        self.chance = None;
     }
 
     /// maglevd connects.
@@ -208,7 +218,7 @@ impl Link {
             return;
         }
         let before = self.queue.back().map_or(self.busy_until, |queued| queued.run_at.max(self.busy_until));
-        let run_at = (now + self.one_way()).max(before) + SERVICE + self.slowed_by;
+        let run_at = (now + self.one_way()).max(before) + self.service + self.slowed_by;
         self.queue.push_back(Queued { call, request, run_at, must_serve });
     }
 

@@ -90,12 +90,18 @@ oracles! {
     Panics "process/panics", "Nothing panics.", when "every run";
     Deterministic "process/deterministic", "The same scenario twice is the same run, step by step.", when "every run of the mass lanes";
 
+    Renamed "twin/renamed", "Names reach no call: with other names, in the opposite order, the same calls and probes come at the same times.", when "one scenario in 32; where no operator acts and no address is that of two backends, each file has names of its own";
+    Later "twin/later", "Only differences of time matter: a process that begins to act later, and whose delays are so much longer, does the same.", when "one scenario in 32; reloads are left out where there is a warm-up";
+    Neighbour "twin/neighbour", "One more frontend, with a prefix and a backend of its own, changes no write to another VIP and no probe, not even its time.", when "one scenario in 32, without faults by ordinal and with a VPP that answers at once";
+    ReloadedTwice "twin/reloaded-twice", "The same reload twice is one: the same writes and probes come at the same times.", when "one scenario in 32 that has a reload, without faults by ordinal and with a VPP that answers at once";
+
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
     DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered four windows of calls, and before nothing is under way.", when "a backend goes down or is disabled that an open frontend holds above 0, in VPP and in its picture, and no hold, recreate or trouble stands in the way";
     SyncLooks "liveness/sync-looks", "A sync that an operator was granted looks at VPP anew.", when "an operator's sync was accepted, and a look was asked for or nothing is under way";
     ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
+    Flapping "liveness/flapping", "Whoever flaps starves nobody: the VIPs of the others become as wanted within the same bound.", when "act two begins with a VPP that can be reached and a backend that goes on flapping, and a frontend does without it";
     LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }

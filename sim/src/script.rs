@@ -44,6 +44,8 @@ use std::collections::BTreeMap;
 
 use maglev_core::Instant;
 
+use crate::twin::Twin;
+
 pub use self::backend::Behaviour;
 pub use self::facts::Facts;
 pub use self::happening::{Calls, DaemonChange, Fault, FaultKind, Happening, Invalid, VppChange, Who};
@@ -67,6 +69,8 @@ pub struct Scenario {
     pub until: Instant,
     /// The second act, if it has one.
     pub conclusion: Option<Conclusion>,
+    /// How it is told a second time, to compare the two runs.
+    pub twin: Option<Twin>,
 }
 
 /// The second act: nothing else happens, armed faults are forgotten, and the world must come to rest and stay so.

@@ -31,6 +31,7 @@ pub(crate) struct Shrinker<'a, 'b> {
 /// The smallest scenario found that `judge` says fails `oracle` as `plot` does, and how many candidates were played.
 pub fn shrink(plot: &Plot, oracle: Oracle, judge: &mut Judge<'_>) -> (Plot, u32) {
     let mut shrinker = Shrinker { plot: plot.clone(), oracle, judge, played: 0 };
+    shrinker.try_with(|plot| plot.scenario.twin = None);
     loop {
         let before = shrinker.plot.clone();
         shrinker.events();

@@ -49,6 +49,8 @@ pub(crate) struct Straight {
     requests: u64,
     /// Of the engines; in a still world all have one.
     seeds: Option<ChaCha8Rng>,
+    /// When each engine begins to act, by the clock of its process.
+    begin: Instant,
 }
 
 impl Straight {
@@ -59,6 +61,7 @@ impl Straight {
     ) -> Result<Self, ScriptError> {
         let world = World::new(scenario, configs, settings)?;
         let config = world.config().clone();
+        let begin = Instant::from_start(settings.delay);
         let mut straight = Self {
             world,
             engine: None,
@@ -67,6 +70,7 @@ impl Straight {
             connection: None,
             requests: 0,
             seeds: (scenario.seed != STILL).then(|| chance::stream(scenario.seed, Purpose::Engine)),
+            begin,
         };
         straight.start(config);
         Ok(straight)
@@ -117,7 +121,7 @@ impl Straight {
 
     fn start(&mut self, config: Arc<Config>) {
         let seed = self.seeds.as_mut().map_or(STILL, Rng::next_u64);
-        self.engine = Some(Engine::new(config, seed, Instant::START));
+        self.engine = Some(Engine::new(config, seed, self.begin));
         self.stalled_until = self.world.now();
     }
 
@@ -194,7 +198,7 @@ impl Straight {
         if matches!(input, Input::VppDisconnected { .. }) {
             self.connection = None;
         }
-        let elapsed = Instant::from_start(self.world.now().since(self.world.started()));
+        let elapsed = self.begin + self.world.now().since(self.world.started());
         let actions = engine.handle(input.clone(), elapsed);
         self.world.observe(engine, input, &actions);
         for action in actions {

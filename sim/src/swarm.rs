@@ -16,8 +16,12 @@ use maglev_core::Instant;
 use crate::choices::{Choices, Seeded};
 use crate::plot::Plot;
 use crate::script::{Conclusion, Event, FIRST_CONFIG, Happening, Scenario};
+use crate::twin::Twin;
 
 use self::site::Site;
+
+/// Each kind of twin has one scenario in so many.
+const TWIN_EVERY: u32 = 32;
 
 /// Names of the configurations that reloads go to.
 const NAMES: [&str; 3] = [FIRST_CONFIG, "b", "c"];
@@ -48,6 +52,8 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
     act.heal(from);
     let events = act.events;
     let restart = choices.one_in(4, "restart at rest");
+    let twin = choices.choose(TWIN_EVERY, "twin");
+    let twin = Twin::ALL.into_iter().rev().nth((TWIN_EVERY - 1 - twin) as usize);
     let scenario = Scenario {
         about: format!("What chance makes of seed {seed}."),
         seed,
@@ -55,6 +61,7 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
         events: events.into_iter().map(|(at, happening)| Event { line: 0, at, happening }).collect(),
         until: from,
         conclusion: Some(Conclusion { from, restart }),
+        twin,
     };
     Plot { scenario, drafts }
 }

@@ -32,9 +32,11 @@ use self::timeline::Timeline;
 use self::trace::Trace;
 use self::traffic::Traffic;
 use crate::backends::Backends;
+use crate::chance::STILL;
 use crate::link::{Link, Note, Tally};
 use crate::oracle::{Breach, Counts, Ledger, Oracle};
 use crate::script::{DaemonChange, FIRST_CONFIG, Happening, Scenario, ScriptError, Who};
+use crate::twin::{Deed, Diary};
 use crate::vpp::Options;
 use crate::watch::{Step, Watch, Watcher as _};
 
@@ -55,13 +57,29 @@ pub struct Settings {
     pub trace: bool,
     /// Keep the hash after every step, to find where two runs part.
     pub chain: bool,
+    /// Keep a diary of probes and calls.
+    pub diary: bool,
+    /// VPP answers at once and all probes take the same time, so that nobody's call delays another's.
+    pub prompt: bool,
+    /// How long after the start of the process the engine begins to act.
+    pub delay: Duration,
 }
 
 impl Settings {
     /// For people: everything.
-    pub const FULL: Self = Self { timeline: true, oracles: true, trace: true, chain: false };
+    pub const FULL: Self = Self { timeline: true, ..Self::MASS };
     /// For the mass: no timeline.
-    pub const MASS: Self = Self { timeline: false, oracles: true, trace: true, chain: false };
+    pub const MASS: Self = Self { oracles: true, trace: true, ..Self::BARE };
+    /// For speed: nobody looks.
+    pub const BARE: Self = Self {
+        timeline: false,
+        oracles: false,
+        trace: false,
+        chain: false,
+        diary: false,
+        prompt: false,
+        delay: Duration::ZERO,
+    };
 }
 
 /// What a run came to.
@@ -85,6 +103,8 @@ pub struct Report {
     pub chain: Vec<u128>,
     /// Which faults met which states.
     pub coverage: Coverage,
+    /// What maglevd did, if [`Settings::diary`] is set.
+    pub diary: Diary,
     /// The world's time at the end.
     pub ended: Instant,
 }
@@ -133,6 +153,7 @@ pub struct World {
     traffic: Traffic,
     timeline: Timeline,
     trace: Trace,
+    diary: Diary,
     told: BTreeSet<&'static str>,
     coverage: Coverage,
     watch: Watch,
@@ -174,17 +195,22 @@ impl World {
             message: format!("there is no configuration {FIRST_CONFIG:?}: add one to start with"),
         })?;
         let now = Instant::START;
+        let mut link = Link::new(scenario.seed, OPTIONS, now);
+        if settings.prompt {
+            link.make_prompt();
+        }
         Ok(Self {
             now,
             watch: Watch::new(&config),
             finale: Finale::new(scenario, &configs),
             configs: Arc::new(configs),
             config,
-            backends: Backends::new(scenario.seed),
-            link: Link::new(scenario.seed, OPTIONS, now),
+            backends: Backends::new(if settings.prompt { STILL } else { scenario.seed }),
+            link,
             traffic: Traffic::default(),
             timeline: Timeline::new(settings.timeline),
             trace: Trace::new(settings.trace, settings.chain),
+            diary: Diary::new(),
             told: BTreeSet::new(),
             coverage: Coverage::default(),
             ledger: Ledger::default(),
@@ -407,6 +433,9 @@ impl World {
                 self.traffic.reloaded(engine.frontends());
             }
             self.write_down(action);
+            if self.settings.diary {
+                self.diary.extend(Deed::of(action).map(|deed| (self.now, deed)));
+            }
         }
         self.wakeup = engine.wakeup().map(|(at, _)| at);
         let step = Step {
@@ -427,7 +456,7 @@ impl World {
 
     /// When the engine wants to run next, by the world's time, as it said after its last step.
     pub fn engine_wakeup(&self) -> Option<Instant> {
-        Some(self.started + self.wakeup?.since_start())
+        Some(self.started + self.wakeup?.since(Instant::from_start(self.settings.delay)))
     }
 
     /// What people read about an action.
@@ -485,6 +514,7 @@ impl World {
             hash,
             chain,
             coverage: self.coverage,
+            diary: self.diary,
             ended: self.now,
         }
     }

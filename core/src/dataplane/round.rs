@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +85,8 @@ impl Dataplane {
             return;
         }
         let Some(round) = self.round.take() else { return };
-        self.drift_at = Some(ctx.now + ctx.lb.sync_interval);
+        let early = ctx.now.since_start().subsec_nanos() * u32::from(mutant!(DriftAtWholeSeconds));
+        self.drift_at = Some(ctx.now + ctx.lb.sync_interval - Duration::from_nanos(early.into()));
         let late: Vec<String> = self.out_of_sync().filter_map(|(key, _, _)| ctx.name(key)).collect();
         let took = ctx.now.since(round.began);
         if late.is_empty() {

@@ -45,11 +45,12 @@ impl Engine {
 
     /// Gives a new backend a slot and its first due time.
     fn occupy(&mut self, backend: &config::Backend, now: Instant) -> u32 {
-        let fresh = Backend::new(backend, self.seed, now);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
+        let seed = self.seed ^ (u64::from(slot) * u64::from(mutant!(JitterByPosition)));
+        let fresh = Backend::new(backend, seed, now);
         self.slots[slot as usize] = Some(Backend { revision: self.changes, ..fresh });
         self.plan_probe(slot, now);
         slot
@@ -340,7 +341,7 @@ impl Engine {
         let slots = frontend.slots();
         let mut awaited: BTreeSet<u32> = slots.intersection(newcomers).filter(unknown).copied().collect();
         let mut until = now + self.warmup.delays().1;
-        if let Some(hold) = was.hold {
+        if let Some(hold) = was.hold.filter(|_| !mutant!(ReloadForgetsHold)) {
             awaited.extend(hold.awaited.intersection(&slots).filter(unknown));
             until = if newcomers.is_disjoint(&slots) { hold.until } else { until };
         }

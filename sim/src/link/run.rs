@@ -6,7 +6,7 @@ use maglev_core::input::Disconnect;
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Weight, Write};
 use maglev_core::{ConnectionId, Input, Instant};
 
-use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Queued, SERVICE};
+use super::{CALLS_READ_AT_ONCE, Connection, EPOCH_SECS, Link, Note, Process, Queued};
 use crate::chance;
 use crate::script::FaultKind;
 use crate::vpp::{Crash, LbPlugin};
@@ -189,7 +189,7 @@ impl Link {
     /// maglevd has let go: of what VPP had not read, at most one reading is still executed.
     pub(super) fn close(&mut self, at: Instant) {
         let unread = u64::try_from(self.queue.len()).unwrap_or(u64::MAX).min(CALLS_READ_AT_ONCE);
-        let has_arrived = |first: &Queued| first.run_at <= at + SERVICE + self.slowed_by;
+        let has_arrived = |first: &Queued| first.run_at <= at + self.service + self.slowed_by;
         let read = match &mut self.chance {
             Some(chance) => chance::between(chance, 0, unread),
             None if self.queue.front().is_some_and(has_arrived) => unread,

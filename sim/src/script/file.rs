@@ -13,6 +13,7 @@ use super::{
     Behaviour, Conclusion, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid,
     Scenario, ScriptError, VppChange, Who, parse_write,
 };
+use crate::twin::Twin;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -27,6 +28,7 @@ struct ScenarioFile {
     events: Vec<Spanned<EventFile>>,
     until: Option<Spanned<String>>,
     converge: Option<Spanned<String>>,
+    twin: Option<Spanned<String>>,
     expect: Option<Spanned<Facts>>,
 }
 
@@ -72,7 +74,10 @@ pub(super) fn read(yaml: &str) -> Result<Scenario, ScriptError> {
     if let Some(facts) = file.expect {
         events.push(Event { line: facts.referenced.line(), at: until, happening: expectation(facts)? });
     }
-    Ok(Scenario { about: file.about.value, seed: file.seed, configs, events, until, conclusion })
+    let twin =
+        |text: Spanned<String>| Twin::parse(&text.value).map_err(|confused| at(&text.referenced, confused));
+    let twin = file.twin.map(twin).transpose()?;
+    Ok(Scenario { about: file.about.value, seed: file.seed, configs, events, until, conclusion, twin })
 }
 
 /// When it ends, or when the second act begins.
@@ -276,6 +281,9 @@ pub(super) fn print(scenario: &Scenario, f: &mut fmt::Formatter<'_>) -> fmt::Res
     }
     for event in &scenario.events {
         print_event(event.at, &event.happening, f)?;
+    }
+    if let Some(twin) = scenario.twin {
+        writeln!(f, "twin: {twin}")?;
     }
     let end = Exact(scenario.until.since_start());
     match scenario.conclusion {

@@ -50,7 +50,7 @@ expect: { in-sync: true, flows-moved: 0 }
     };
     let again = Scenario::read(&scenario.to_string()).unwrap();
     assert_eq!(without_lines(again), without_lines(scenario));
-    for end in ["converge: 60s\n", "converge: 60s then restart\n"] {
+    for end in ["twin: renamed\nconverge: 60s\n", "converge: 60s\n", "converge: 60s then restart\n"] {
         assert!(read(end).unwrap().to_string().ends_with(end), "{end}");
     }
 }
@@ -60,6 +60,7 @@ expect: { in-sync: true, flows-moved: 0 }
 fn mistakes_name_their_line_and_the_remedy() {
     for (rest, line, says) in [
         ("until: 5\n", 4, "write 300ms, 5.2s"),
+        ("until: 5s\ntwin: mirrored\n", 5, "use one of renamed"),
         ("until: 5s\nunitl: 6s\n", 5, "unitl"),
         ("events:\n  - { at: 2s, vpp: up }\n  - { at: 1s, vpp: up }\nuntil: 5s\n", 6, "move it up"),
         ("events:\n  - { at: 9s, vpp: up }\nuntil: 5s\n", 5, "move the end"),

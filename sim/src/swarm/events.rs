@@ -391,6 +391,11 @@ impl<C: Choices> Act<'_, C> {
                 self.events.push((from, Happening::Backend { who, behaviour: Behaviour::Up }));
             }
         }
+        // Nobody may have to wait for the one that never comes to rest.
+        if self.choices.one_in(10, "one goes on flapping") {
+            let who = Who::Address(self.server());
+            self.events.push((from, Happening::Backend { who, behaviour: Behaviour::OneIn(2) }));
+        }
         if self.choices.one_in(3, "last reload") {
             let config = (*self.choices.of(&NAMES, "last file")).to_owned();
             self.events.push((from, Happening::Reload { config, forced: false }));

@@ -84,9 +84,20 @@ impl World {
 
     /// How VPP differs from what the engine wants; both sides are looked at directly, not through its picture.
     pub(super) fn differences(&self, engine: &Engine, strict: bool) -> Vec<String> {
+        self.differences_of(engine, strict, &|_| true)
+    }
+
+    /// The same of some VIPs only.
+    pub(super) fn differences_of(
+        &self,
+        engine: &Engine,
+        strict: bool,
+        is_judged: &dyn Fn(VipKey) -> bool,
+    ) -> Vec<String> {
         let view = engine.view();
         let mut differences = Vec::new();
-        let says = |frontend: &&FrontendView| strict || frontend.out_of_sync.is_none();
+        let says =
+            |frontend: &&FrontendView| (strict || frontend.out_of_sync.is_none()) && is_judged(frontend.vip);
         for frontend in view.frontends.iter().filter(says) {
             let Some(held) = self.held(frontend.vip) else {
                 differences.push(format!("{} is not in VPP", frontend.name));

@@ -7,8 +7,9 @@
 //! Who is out of sync at the end of the first act is tried once more within a sync interval. Where looking at VPP has
 //! killed it twice, nothing is sent until somebody acts: that must be told, and then there is nothing to wait for.
 
+use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maglev_core::config::Check;
 use maglev_core::health::State;
@@ -184,6 +185,11 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
         world.finale.stage = Stage::Over;
         return;
     }
+    let flapping = world.backends.flapping();
+    if !flapping.is_empty() {
+        endure(world, engine, &flapping);
+        return;
+    }
     let left = world.unsettled(engine);
     let late = now.since(world.last_change()) > world.finale.bound;
     if left.is_empty() || late {
@@ -202,6 +208,36 @@ fn settle(world: &mut World, engine: Option<&Engine>) {
     } else {
         world.finale.stage = Stage::Settling { look: now + LOOK_EVERY };
     }
+}
+
+/// Somebody goes on flapping: there is no rest, but the others have theirs.
+fn endure(world: &mut World, engine: &Engine, flapping: &BTreeSet<IpAddr>) {
+    let (now, bound) = (world.now, world.finale.bound);
+    let is_free = |vip| {
+        let found = engine.frontends().find(vip);
+        found.is_none_or(|frontend| !frontend.members.iter().any(|m| flapping.contains(&m.address)))
+    };
+    let mut left = world.unsure(engine);
+    if engine.warmup().phase() != Phase::Over || !engine.dataplane().is_connected() {
+        left.push("there is warm-up, or no VPP".to_owned());
+    }
+    left.extend(world.differences_of(engine, false, &is_free));
+    left.extend(world.strangers(engine));
+    let late = now.since(world.last_change()) > bound;
+    if !left.is_empty() && !late {
+        world.finale.stage = Stage::Settling { look: now + LOOK_EVERY };
+        return;
+    }
+    // A verdict moves with every probe only where one is enough.
+    let flaps = engine
+        .backends()
+        .any(|(_, backend)| flapping.contains(&backend.address) && backend.health.counter_max() == 1);
+    if flaps && engine.frontends().list().iter().any(|frontend| is_free(frontend.vip())) {
+        world.ledger.judge(Oracle::Flapping, now, left.is_empty(), || {
+            format!("not as wanted {} after the last change: {}", GoDuration(bound), left.join("; "))
+        });
+    }
+    world.finale.stage = Stage::Over;
 }
 
 fn restart(world: &mut World, engine: Option<&Engine>) -> Option<Effect> {
