@@ -21,8 +21,6 @@ use crate::{End, Trouble};
 /// The goal for seeds is one for seeds with so many events.
 const EVENTS: std::ops::RangeInclusive<u64> = 50..=100;
 
-/// Nobody watches.
-
 const METHOD: &str = "\
 Sample: those of the first seeds that hold; each was played before, which is the warm-up.
 Steps:  the scenarios of the sample, their configurations checked beforehand, played on one thread;

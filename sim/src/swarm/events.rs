@@ -395,6 +395,9 @@ impl<C: Choices> Act<'_, C> {
         if self.choices.one_in(10, "one goes on flapping") {
             let who = Who::Address(self.server());
             self.events.push((from, Happening::Backend { who, behaviour: Behaviour::OneIn(2) }));
+            // What only a drift check finds has to be found beside it too.
+            let write = self.foreign();
+            self.events.push((from, Happening::Foreign(write)));
         }
         if self.choices.one_in(3, "last reload") {
             let config = (*self.choices.of(&NAMES, "last file")).to_owned();

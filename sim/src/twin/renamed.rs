@@ -39,7 +39,7 @@ impl Register {
     fn of<'a>(drafts: impl Iterator<Item = &'a Draft> + Clone, prefix: &str) -> Self {
         let frontends = drafts.clone().flat_map(|draft| &draft.frontends);
         let checks = drafts.clone().flat_map(|draft| &draft.healthchecks).map(|(name, _)| name);
-        let backends = drafts.clone().flat_map(|draft| &draft.backends).map(|(name, _)| name);
+        let backends = drafts.flat_map(|draft| &draft.backends).map(|(name, _)| name);
         let pools = frontends.clone().flat_map(|(_, frontend)| &frontend.pools);
         Self {
             checks: opposite(checks, prefix),
