@@ -341,8 +341,11 @@ impl Engine {
         let slots = frontend.slots();
         let mut awaited: BTreeSet<u32> = slots.intersection(newcomers).filter(unknown).copied().collect();
         let mut until = now + self.warmup.delays().1;
+        // What an earlier reload waits for, a recreate too, is still waited for, however often it is loaded again.
+        let mut goes_on = false;
         if let Some(hold) = was.hold.filter(|_| !mutant!(ReloadForgetsHold)) {
             awaited.extend(hold.awaited.intersection(&slots).filter(unknown));
+            goes_on = hold.awaited.intersection(&awaited).next().is_some();
             until = if newcomers.is_disjoint(&slots) { hold.until } else { until };
         }
         if awaited.is_empty() || until <= now {
@@ -358,7 +361,7 @@ impl Engine {
             .collect();
         let recreate =
             was.want.encap != frontend.want.encap || was.want.src_ip_sticky != frontend.want.src_ip_sticky;
-        if !servers.is_empty() || recreate {
+        if !servers.is_empty() || recreate || goes_on {
             frontend.hold = Some(Hold { until, awaited, servers });
         }
     }
