@@ -45,8 +45,13 @@ oracles! {
     GateTold "gates/told", "Gates open with a word, and an update is called held back only by a closed one.", when "an update is held back, or a file is loaded in the release phase";
 
     StaleLink "link/stale", "No call is sent on a connection that is not up.", when "a call is sent";
-    Window "link/window", "Never more calls in flight than the window.", when "every step";
+    Window "link/window", "Never more than 64 calls without an answer, pings apart.", when "every step";
     LookFirst "link/look-first", "No write before VPP was looked at on this connection.", when "a write is sent";
+    Attempts "link/attempts", "Attempts to connect go on for ever; the pauses double from 100ms to 5s, less a tenth at most, and are short again after a complete sync only; VPP without the plugin gets 5s.", when "every step without a connection, and each attempt";
+    Patience "link/patience", "VPP gets 5s for a handshake, 5s for an answer (30s for a CLI command) from the call or the answer before it, and three pings; it is given up then and not before.", when "every step with a handshake or a call under way, and each time that maglevd drops the connection";
+    Pings "link/pings", "An idle connection is pinged every second, and a busy one is not.", when "every step with an idle connection, and each ping";
+    RestartTold "link/restart-told", "VPP is told to be another process exactly if its pid or its boot time is another.", when "a connection is up";
+    SecondLook "link/second-look", "A write that timed out is looked for once more, 5s after the next connection to the same VPP.", when "that time has come, and nothing is under way or VPP is looked at; reads that are held back apart";
 
     Idle "calls/idle", "An acknowledged call changes something in VPP, or is a flush.", when "a weight is set, and nobody else edited VPP since it was read";
     Deadly "calls/deadly", "No call that VPP would not survive is sent.", when "a write reaches VPP";
@@ -55,6 +60,10 @@ oracles! {
     KnownVip "calls/known-vip", "Only a VIP that VPP knows by that name is flushed.", when "lb_flush_vip is executed, and nobody else edited VPP since it was read";
     Stages "calls/stages", "Raising comes before flushing a VIP, and lowering before removing.", when "lb_flush_vip is sent, or a server is deleted, of a configured VIP that no recreate takes down";
     TakeDown "calls/take-down", "A VIP is deleted right after it was flushed.", when "the delete of a VIP is sent, unless VPP may know it by another name";
+
+    Quarantine "calls/quarantine", "A call that was the oldest without an answer at two deaths of VPP in a row, and was not answered between them, is held back, and no other call is: a write until a reload or a sync, a read for ten minutes at most.", when "VPP was replaced, and every step and call while something is held back";
+    PacedFlushes "calls/paced-flushes", "No more than eight flushes are sent at once; when more than eight are due for surplus servers, each is alone, and VPP rests four times as long as it took for the one before.", when "a flush is sent";
+    PacedReading "calls/paced-reading", "Between two reads of the drift check VPP rests four times as long as the first one took.", when "the drift check reads a VIP";
 
     Emptied "traffic/emptied", "Lowering or deleting leaves a VIP positive that was positive and should be.", when "a server is lowered or deleted outside a recreate, and nobody else edited VPP since it was read";
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
@@ -102,7 +111,6 @@ oracles! {
     SyncLooks "liveness/sync-looks", "A sync that an operator was granted looks at VPP anew.", when "an operator's sync was accepted, and a look was asked for or nothing is under way";
     ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
     Flapping "liveness/flapping", "Whoever flaps starves nobody: the VIPs of the others become as wanted within the same bound.", when "act two begins with a VPP that can be reached and a backend that goes on flapping, and a frontend does without it";
-    LinkWatched "liveness/link-watched", "A VPP that does not answer is noticed.", when "a connection is up and nothing was heard for long";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }
 

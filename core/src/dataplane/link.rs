@@ -127,12 +127,11 @@ impl Link {
         self.failures = 0;
     }
 
+    /// VPP answers in order: a ping before `call` will not be answered any more, and is no miss either.
     pub(super) fn heard(&mut self, now: Instant, call: CallId) {
         self.last_heard = now;
         self.misses = 0;
-        if self.ping.is_some_and(|(ping, _)| ping == call) {
-            self.ping = None;
-        }
+        self.ping.take_if(|(ping, _)| *ping <= call);
     }
 
     pub(super) fn wakeup(&self, window: &BTreeMap<CallId, Sent>) -> Option<Instant> {
