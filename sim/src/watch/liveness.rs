@@ -31,9 +31,16 @@ pub(super) struct Liveness {
 
 impl Liveness {
     /// A backend has died: whoever holds it above 0 has to be told.
-    fn died(&mut self, server: IpAddr, step: &Step<'_>) {
+    fn died(&mut self, backend: &str, server: IpAddr, step: &Step<'_>) {
         let engine = step.engine;
         for frontend in engine.frontends().list() {
+            // Where another entry shares the address, a death may change nothing: that one may rule it.
+            let mut entries = frontend.members.iter().filter(|member| member.address == server);
+            let (entry, other) = (entries.next(), entries.next());
+            let slot = entry.filter(|_| other.is_none()).map(|entry| entry.slot);
+            if slot.and_then(|slot| engine.backend(slot)).is_none_or(|found| found.name != backend) {
+                continue;
+            }
             let vip = frontend.vip();
             let holds = || {
                 let weights = step.plugin.map(|plugin| plugin.weights(vip)).unwrap_or_default();
@@ -81,10 +88,10 @@ impl Watcher for Liveness {
         }
         for action in step.actions {
             if let Action::Tell(event) = action
-                && let Event::BackendTransition { address, to: Some(State::Down | State::Disabled), .. } =
-                    **event
+                && let Event::BackendTransition { backend, address, to, .. } = &**event
+                && matches!(to, Some(State::Down | State::Disabled))
             {
-                self.died(address, step);
+                self.died(backend, *address, step);
             }
         }
         if self.duties.is_empty() {

@@ -113,6 +113,8 @@ impl Traffic {
         let server = match &done.write {
             _ if everybody => None,
             Write::FlushVip { .. } | Write::DelVip { .. } => None,
+            // Until now another VIP of its prefix may have caught it.
+            Write::AddVip { .. } if done.retval == 0 => None,
             Write::SetWeight { server, flows: Flows::Flush, .. }
             | Write::DelAs { server, flows: Flows::Flush, .. } => Some(*server),
             Write::SetConf(_)
