@@ -61,7 +61,7 @@ oracles! {
     Stages "calls/stages", "Raising comes before flushing a VIP, and lowering before removing.", when "lb_flush_vip is sent, or a server is deleted, of a configured VIP that no recreate takes down";
     TakeDown "calls/take-down", "A VIP is deleted right after it was flushed.", when "the delete of a VIP is sent, unless VPP may know it by another name";
 
-    Quarantine "calls/quarantine", "A call that was the oldest without an answer at two deaths of VPP in a row, and was not answered between them, is held back, and no other call is: a write until a reload or a sync, a read for ten minutes at most.", when "VPP was replaced, and every step and call while something is held back";
+    Quarantine "calls/quarantine", "A call that was the oldest without an answer at two deaths of VPP in a row, and was not answered between them, is held back until a reload or a sync, and no other call is.", when "VPP was replaced, and every step and call while something is held back";
     PacedFlushes "calls/paced-flushes", "No more than eight flushes are sent at once; when more than eight are due for surplus servers, each is alone, and VPP rests four times as long as it took for the one before.", when "a flush is sent";
     PacedReading "calls/paced-reading", "Between two reads of the drift check VPP rests four times as long as the first one took.", when "the drift check reads a VIP";
 

@@ -106,16 +106,7 @@ impl Engine {
             let seen = self.dataplane.seen(frontend.vip());
             let (verdicts, _) = reasons::verdicts(frontend);
             for (member, verdict) in frontend.members.iter().zip(verdicts).filter(|(it, _)| it.slot == slot) {
-                let view = MemberView {
-                    backend: backend.name.clone(),
-                    address: member.address,
-                    state: member.standing.state,
-                    configured: member.configured,
-                    set: member.set,
-                    effective: verdict.effective,
-                    reason: verdict.reason,
-                    held: seen.and_then(|seen| seen.weight(member.address)),
-                };
+                let view = self.member_view(member, verdict, seen);
                 let pool = frontend.pools[usize::from(member.pool)].clone();
                 memberships.push((frontend.name.clone(), pool, view));
             }

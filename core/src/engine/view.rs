@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use crate::backend::{Backend, Probed, Transition};
 use crate::config::Timing;
 use crate::dataplane::Standing;
-use crate::frontend::Frontend;
+use crate::frontend::{Frontend, Member};
 use crate::health::State;
 use crate::input::Outcome;
 use crate::model::{Encap, VipKey, Weight};
@@ -16,7 +16,7 @@ use crate::time::Instant;
 use crate::warmup::Phase;
 
 use super::Engine;
-use super::reasons::{self, WeightReason};
+use super::reasons::{self, Verdict, WeightReason};
 
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,16 +259,7 @@ impl Engine {
             })
             .collect();
         for (member, verdict) in frontend.members.iter().zip(verdicts) {
-            pools[usize::from(member.pool)].members.push(MemberView {
-                backend: self.name_of(member.slot).into(),
-                address: member.address,
-                state: member.standing.state,
-                configured: member.configured,
-                set: member.set,
-                effective: verdict.effective,
-                reason: verdict.reason,
-                held: seen.and_then(|seen| seen.weight(member.address)),
-            });
+            pools[usize::from(member.pool)].members.push(self.member_view(member, verdict, seen));
         }
         pools
     }
@@ -298,6 +289,20 @@ impl Engine {
             standing
         } else {
             Standing::Gated
+        }
+    }
+
+    /// One backend in one pool: `verdict` is its weight and why, `seen` what VPP holds of the frontend.
+    pub(super) fn member_view(&self, member: &Member, verdict: Verdict, seen: Option<&Seen>) -> MemberView {
+        MemberView {
+            backend: self.name_of(member.slot).into(),
+            address: member.address,
+            state: member.standing.state,
+            configured: member.configured,
+            set: member.set,
+            effective: verdict.effective,
+            reason: verdict.reason,
+            held: seen.and_then(|seen| seen.weight(member.address)),
         }
     }
 

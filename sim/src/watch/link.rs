@@ -200,7 +200,7 @@ impl Link {
             format!("VPP is {} process, and that was not told", if other { "another" } else { "the same" })
         });
         self.second_look.connected(now, other);
-        self.quarantine.connected(now, other, step, ledger);
+        self.quarantine.connected(other, step, ledger);
     }
 
     /// An answer that shows the loss of an older one, or a look that showed nothing, ends the connection.
@@ -234,9 +234,6 @@ impl Link {
 impl Watcher for Link {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         let now = Instant::from_start(step.elapsed);
-        if matches!(self.stand, Stand::Up(_)) {
-            self.quarantine.advance(now);
-        }
         let given_up = self.advance(now, step, ledger);
         let may_end = self.hear(now, step, ledger);
         for action in step.actions {
@@ -280,7 +277,6 @@ impl Link {
             self.second_look.judge(now, step, ledger);
         }
         if matches!(self.stand, Stand::Up(_)) {
-            self.quarantine.advance(now);
             self.quarantine.judge(step, ledger);
         }
         let (due, duty) = self.due();

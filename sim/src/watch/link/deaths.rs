@@ -1,7 +1,7 @@
 //! What maglevd does after the worst: a write whose fate is unknown, and a call that kills VPP again and again.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use maglev_core::model::{Read, Request};
 use maglev_core::{Action, Command, Event, Input, Instant};
@@ -11,9 +11,6 @@ use crate::oracle::{Ledger, Oracle};
 
 /// A write that was not answered may be executed this late.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
-
-/// A read that killed VPP twice is tried again after this.
-const READ_AGAIN: Duration = Duration::from_secs(600);
 
 /// Whether VPP has to be looked at once more.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +56,7 @@ impl SecondLook {
 /// Calls that were the oldest without an answer at two deaths of VPP in a row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Quarantine {
-    /// With the time from which a read is tried again.
-    held: BTreeMap<Request, Option<Instant>>,
+    held: BTreeSet<Request>,
     /// The oldest call without an answer at the end of the last connection, and at the last death.
     oldest: Option<Request>,
     deadly: Option<Request>,
@@ -71,15 +67,14 @@ impl Quarantine {
         self.oldest = oldest.cloned();
     }
 
-    pub(super) fn connected(&mut self, now: Instant, other: bool, step: &Step<'_>, ledger: &mut Ledger) {
+    pub(super) fn connected(&mut self, other: bool, step: &Step<'_>, ledger: &mut Ledger) {
         let oldest = self.oldest.take();
         let mut caught = None;
         if other {
-            if let Some(call) = oldest.as_ref().filter(|_| oldest == self.deadly) {
-                let until = matches!(call, Request::Read(_)).then(|| now + READ_AGAIN);
-                if self.held.insert(call.clone(), until).is_none() {
-                    caught = Some(call.to_string());
-                }
+            if let Some(call) = oldest.as_ref().filter(|_| oldest == self.deadly)
+                && self.held.insert(call.clone())
+            {
+                caught = Some(call.to_string());
             }
             self.deadly = oldest;
         }
@@ -113,18 +108,9 @@ impl Quarantine {
         }
     }
 
-    /// A read is due again: it is as if VPP had died of it once.
-    pub(super) fn advance(&mut self, now: Instant) {
-        while let Some((call, _)) = self.held.iter().find(|(_, until)| until.is_some_and(|at| at <= now)) {
-            let call = call.clone();
-            self.held.remove(&call);
-            self.deadly = Some(call);
-        }
-    }
-
     pub(super) fn sent(&self, request: &Request, at: Instant, ledger: &mut Ledger) {
         if !self.held.is_empty() {
-            ledger.judge(Oracle::Quarantine, at, !self.held.contains_key(request), || {
+            ledger.judge(Oracle::Quarantine, at, !self.held.contains(request), || {
                 format!("{request} was held back, and is sent")
             });
         }
@@ -136,10 +122,10 @@ impl Quarantine {
         if self.held.is_empty() && held.next().is_none() {
             return;
         }
-        let same = step.engine.dataplane().held_back().eq(self.held.keys());
+        let same = step.engine.dataplane().held_back().eq(&self.held);
         ledger.judge(Oracle::Quarantine, step.now, same, || {
             let held: Vec<&Request> = step.engine.dataplane().held_back().collect();
-            format!("held back is {held:?}, and should be {:?}", self.held.keys())
+            format!("held back is {held:?}, and should be {:?}", self.held)
         });
     }
 }
