@@ -34,7 +34,7 @@ use crate::frontend::Frontends;
 use crate::input::{CallId, VppProcess};
 use crate::model::{LbConf, Request, VipKey, Write};
 use crate::reconcile::{self, Seen, Stage};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::warmup::{Phase, Warmup};
 
 use link::Link;
@@ -162,16 +162,19 @@ impl Dataplane {
 
     /// The next moment at which something is due here.
     pub fn wakeup(&self) -> Option<Instant> {
-        let connected = [
+        let of_link = self.link.wakeup(&self.window);
+        if !self.link.is_up() {
+            return of_link;
+        }
+        earliest([
+            of_link,
             self.second_look_at,
             self.drift_at,
             self.conf_retry_at,
             self.reading.next_at(),
             self.retries.first().map(|(at, _)| *at),
             if self.window.is_empty() { self.pace.next_at() } else { None },
-        ];
-        let connected = if self.link.is_up() { connected.into_iter().flatten().min() } else { None };
-        [self.link.wakeup(&self.window), connected].into_iter().flatten().min()
+        ])
     }
 
     /// Every deadline that is armed here: the earliest is the next wakeup.

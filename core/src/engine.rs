@@ -25,7 +25,7 @@ use crate::frontend::{Frontend, Frontends};
 use crate::input::Input;
 use crate::model::VipKey;
 use crate::schedule::Schedule;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::warmup::{Milestone, Phase, Warmup};
 use core::time::Duration;
 
@@ -154,16 +154,13 @@ impl Engine {
         if !self.started {
             return Some((Instant::START, Reason::Warmup));
         }
-        [
+        earliest([
             self.warmup.deadline().map(|at| (at, Reason::Warmup)),
             self.schedule.next().map(|at| (at, Reason::Probe)),
             self.holds.first().map(|(at, _)| (*at, Reason::Hold)),
             self.dataplane.wakeup().map(|at| (at, Reason::Vpp)),
             self.stopping.map(|at| (at, Reason::Shutdown)),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// Handles every deadline that has come, the earliest first.

@@ -78,6 +78,21 @@ pub trait Clock {
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send;
 }
 
+/// The first of several deadlines of which some are not armed. Asked at every step, so it is a plain loop: the chain of
+/// iterator adapters that says the same took a twentieth of a simulation.
+#[inline]
+pub fn earliest<T: Ord, const N: usize>(deadlines: [Option<T>; N]) -> Option<T> {
+    let mut first = None;
+    for deadline in deadlines {
+        if let Some(at) = deadline
+            && first.as_ref().is_none_or(|first| at < *first)
+        {
+            first = Some(at);
+        }
+    }
+    first
+}
+
 /// Prints a duration as Go does, rounded to milliseconds: `5.2s`, `959ms`, `1m30s`, `0s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GoDuration(pub Duration);

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use maglev_core::input::{Disconnect, VppProcess};
 use maglev_core::model::{Reply, Request, Write};
+use maglev_core::time::earliest;
 use maglev_core::{CallId, ConnectionId, Input, Instant, hazard};
 use rand_chacha::ChaCha8Rng;
 
@@ -274,8 +275,13 @@ impl Link {
     /// Everything that maglevd hears by `now`, in order.
     pub fn heard(&mut self, now: Instant) -> Vec<Input> {
         self.run(now);
-        let later = self.heard.split_off(&(now + Duration::from_nanos(1), 0));
-        core::mem::replace(&mut self.heard, later).into_values().map(|(_, input)| input).collect()
+        let mut inputs = Vec::new();
+        while let Some(entry) = self.heard.first_entry()
+            && entry.key().0 <= now
+        {
+            inputs.push(entry.remove().1);
+        }
+        inputs
     }
 
     /// When something happens next.
@@ -287,7 +293,7 @@ impl Link {
         let next_call = self.queue.front().map(|queued| queued.run_at);
         let next_orphan = self.orphans.front().map(|queued| queued.run_at);
         let next_heard = self.heard.keys().next().map(|(at, _)| *at);
-        [ready, next_call, next_orphan, next_heard].into_iter().flatten().min()
+        earliest([ready, next_call, next_orphan, next_heard])
     }
 
     /// The plugin, while there is one.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use maglev_core::time::earliest;
 use maglev_core::{Action, Author, Command, Config, ConnectionId, Engine, Input, Instant, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -89,7 +90,7 @@ impl Straight {
             self.carry_out(effect);
             onlooker(&self.world, self.engine.as_ref());
             let next_event = events.peek().map(|event| event.at);
-            let Some(next) = [next_event, self.wakeup()].into_iter().flatten().min() else { break };
+            let Some(next) = earliest([next_event, self.wakeup()]) else { break };
             turns = if next > now { 0 } else { turns + 1 };
             assert!(turns < TURNS_AT_ONE_INSTANT, "time stands still at {now}:\n{}", self.world.timeline());
             self.world.advance(next);
@@ -158,15 +159,15 @@ impl Straight {
 
     /// When something happens next, the scenario's own events apart.
     pub(crate) fn wakeup(&self) -> Option<Instant> {
-        [self.process_wakeup(), self.world.wakeup()].into_iter().flatten().min()
+        earliest([self.process_wakeup(), self.world.wakeup()])
     }
 
     /// When the process has something to do.
     fn process_wakeup(&self) -> Option<Instant> {
         self.engine.as_ref()?;
         let posted = (!self.inbox.is_empty()).then_some(self.stalled_until);
-        let heard = [self.world.backends.wakeup(), self.world.link.wakeup(), self.deadline(), posted];
-        let first = heard.into_iter().flatten().min()?;
+        let first =
+            earliest([self.world.backends.wakeup(), self.world.link.wakeup(), self.deadline(), posted])?;
         Some(first.max(self.stalled_until))
     }
 

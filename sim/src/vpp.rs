@@ -84,6 +84,8 @@ pub struct LbPlugin {
     servers: Pool<Server>,
     /// The VIPs in use, found as VPP finds them.
     in_use: BTreeMap<Prefix46, BTreeMap<(u8, u16), u32>>,
+    /// How many prefixes of each length are in use.
+    lengths: BTreeMap<u8, u32>,
     sticky: Option<Sticky>,
     next_collection: Instant,
     /// Bytes of all tables, those that VPP leaks included.
@@ -119,6 +121,7 @@ impl LbPlugin {
             vips,
             servers,
             in_use: BTreeMap::new(),
+            lengths: BTreeMap::new(),
             sticky: None,
             next_collection: now + COLLECTION_EVERY,
             table_bytes: 0,

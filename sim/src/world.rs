@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use maglev_core::model::{Read, Request, VipKey};
+use maglev_core::time::earliest;
 use maglev_core::{Action, Command, Config, Engine, Event, Input, Instant};
 
 use self::finale::Finale;
@@ -315,7 +316,7 @@ impl World {
 
     /// When traffic or the finale want to be served next.
     pub fn wakeup(&self) -> Option<Instant> {
-        [self.traffic.wakeup(), self.finale.wakeup()].into_iter().flatten().min()
+        earliest([self.traffic.wakeup(), self.finale.wakeup()])
     }
 
     /// Something of the scenario happens. What it does to maglevd's process is the lane's to carry out.

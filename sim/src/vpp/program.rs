@@ -101,7 +101,7 @@ impl LbPlugin {
             return Err(Crash::OutOfMemory.into());
         }
         let index = self.vips.put(Vip::new(key, kind, length, src_ip_sticky, self.uptime(now)));
-        self.in_use.entry(key.prefix).or_default().insert((key.protocol, key.port), index);
+        self.occupy(key, index);
         Ok(())
     }
 
@@ -133,12 +133,7 @@ impl LbPlugin {
             vip.used = false;
             vip.table.take();
         }
-        if let Some(neighbours) = self.in_use.get_mut(&key.prefix) {
-            neighbours.remove(&(key.protocol, key.port));
-            if neighbours.is_empty() {
-                self.in_use.remove(&key.prefix);
-            }
-        }
+        self.vacate(key);
         Ok(())
     }
 
