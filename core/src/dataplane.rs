@@ -89,6 +89,8 @@ pub struct Dataplane {
     picture: bool,
     conf: Option<LbConf>,
     conf_refusals: u8,
+    /// What VPP said to them, once it is given up; told once.
+    conf_trouble: Option<String>,
     conf_retry_at: Option<Instant>,
     vips: BTreeMap<VipKey, Vip>,
     /// VIPs in VPP whose prefix is more than one address: strangers all.
@@ -136,6 +138,7 @@ impl Dataplane {
             picture: false,
             conf: None,
             conf_refusals: 0,
+            conf_trouble: None,
             conf_retry_at: None,
             vips: BTreeMap::new(),
             wide: Vec::new(),
@@ -257,6 +260,16 @@ impl Dataplane {
     /// at two deaths of VPP in a row.
     pub fn held_back(&self) -> impl Iterator<Item = &Request> {
         self.quarantine.iter()
+    }
+
+    /// Whether VPP is as wanted, as far as is known, and nothing is under way or given up.
+    pub fn is_in_sync(&self) -> bool {
+        self.is_quiet() && self.conf_trouble.is_none() && self.out_of_sync().next().is_none()
+    }
+
+    /// The settings of the plugin that VPP refuses again and again, and how, if it does.
+    pub fn conf_trouble(&self) -> Option<&str> {
+        self.conf_trouble.as_deref()
     }
 
     /// VIPs that are out of sync, since when, and why.
@@ -456,9 +469,13 @@ impl Dataplane {
             return false;
         }
         let Some(wanted) = ctx.lb.conf.filter(|_| !ctx.frontends.is_empty()) else { return true };
+        if self.conf == Some(wanted) {
+            self.conf_trouble = None;
+            return true;
+        }
         let is_early = mutant!(ConfAfterServers) && !self.dirty.is_empty();
         let is_sync = !is_early && (!self.ready.is_empty() || self.round.is_some());
-        if self.conf == Some(wanted) || !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
+        if !is_sync || ctx.stopping || ctx.warmup.phase() == Phase::HandsOff {
             return true;
         }
         let request = Request::Write(Write::SetConf(wanted));

@@ -32,7 +32,7 @@ impl Maglev {
                 pid: process.as_ref().map_or(0, |process| process.pid),
                 version: process.map(|process| process.version).unwrap_or_default(),
                 picture: view.picture,
-                in_sync: dataplane.is_quiet() && view.out_of_sync == 0,
+                in_sync: dataplane.is_in_sync(),
                 last_error: view.why_not.unwrap_or_default(),
                 capabilities: Vec::new(),
                 conf: view.conf.map(convert::conf),

@@ -1,5 +1,6 @@
 //! VPP's answers: each is folded into the picture, in the order in which they come.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
@@ -106,6 +107,7 @@ impl Dataplane {
 
     fn on_conf_written(&mut self, ctx: &Context<'_>, conf: LbConf, reply: &Reply, out: &mut Vec<Action>) {
         if *reply == Reply::Done {
+            self.conf_trouble = None;
             if core::mem::take(&mut self.conf_refusals) > 0 {
                 self.retry_troubled(ctx);
             }
@@ -120,9 +122,18 @@ impl Dataplane {
         }
         self.conf_refusals += 1;
         let call = alloc::format!("{}", Write::SetConf(conf));
-        tell(out, Event::CallRefused { call, err: alloc::format!("{reply}") });
+        tell(out, Event::CallRefused { call: call.clone(), err: alloc::format!("{reply}") });
         if self.conf_refusals >= refusal::ATTEMPTS {
             self.conf_retry_at = Some(ctx.now + ctx.lb.sync_interval);
+            self.state_conf_trouble(alloc::format!("{call}: {reply}"), out);
+        }
+    }
+
+    /// The settings belong to no frontend, so that none is out of sync for them alone: it is said of the daemon.
+    fn state_conf_trouble(&mut self, err: String, out: &mut Vec<Action>) {
+        if self.conf_trouble.as_ref() != Some(&err) {
+            self.conf_trouble = Some(err.clone());
+            tell(out, Event::SyncError { err });
         }
     }
 }

@@ -335,6 +335,7 @@ impl Dataplane {
         self.picture &= mutant!(WritesBeforeDump);
         self.conf = None;
         self.conf_refusals = 0;
+        self.conf_trouble = None;
         self.conf_retry_at = None;
         self.dirty.clear();
         self.ready.clear();

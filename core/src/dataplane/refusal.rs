@@ -201,6 +201,7 @@ impl Dataplane {
         self.death_gasp = None;
         self.retries.clear();
         self.conf_refusals = 0;
+        self.conf_trouble = None;
         self.conf_retry_at = None;
         for (key, vip) in &mut self.vips {
             if ctx.frontends.find(*key).is_none() {

@@ -187,7 +187,7 @@ impl Engine {
         View {
             phase: self.warmup.phase(),
             connected: self.dataplane.is_connected(),
-            in_sync: self.dataplane.is_quiet() && self.dataplane.out_of_sync().next().is_none(),
+            in_sync: self.dataplane.is_in_sync(),
             not_ready: self.not_ready().collect(),
             backends: self.slots.iter().flatten().map(backend_view).collect(),
             frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
@@ -218,7 +218,10 @@ impl Engine {
         });
         let troubles = self.dataplane.out_of_sync();
         let troubles = troubles.map(|(vip, _, reason)| alloc::format!("{vip} is out of sync: {reason}"));
-        warmup.into_iter().chain(picture).chain(faults).chain(presumed).chain(troubles)
+        let conf = self.dataplane.conf_trouble().map(|err| {
+            alloc::format!("the settings of VPP's lb plugin are not as wanted: {err}; they are tried at every sync-interval, and at once after a reload or an operator's sync")
+        });
+        warmup.into_iter().chain(picture).chain(conf).chain(faults).chain(presumed).chain(troubles)
     }
 
     /// One frontend, by its position in key order.

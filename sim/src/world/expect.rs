@@ -113,7 +113,9 @@ impl World {
             }
         }
         let wanted = engine.config().lb().conf.filter(|_| !view.frontends.is_empty());
-        let is_said = !strict && view.frontends.iter().any(|frontend| frontend.out_of_sync.is_some());
+        let said = engine.dataplane().conf_trouble().is_some()
+            || view.frontends.iter().any(|frontend| frontend.out_of_sync.is_some());
+        let is_said = !strict && said;
         if wanted.is_some() && self.link.plugin().map(crate::vpp::LbPlugin::conf) != wanted && !is_said {
             differences.push("lb conf differs".into());
         }
