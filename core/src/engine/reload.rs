@@ -24,6 +24,15 @@ use crate::warmup::Phase;
 use super::Engine;
 use super::verdicts::Mover;
 
+/// Slots of backends of which a reload left nothing known.
+#[derive(Default)]
+struct Fresh {
+    /// They continue nobody.
+    newcomers: BTreeSet<u32>,
+    /// The reload made them `unknown`: newcomers, and those that the file enabled.
+    unknown: BTreeSet<u32>,
+}
+
 impl Engine {
     /// Builds everything from the first configuration.
     pub(super) fn populate(&mut self, now: Instant) {
@@ -112,8 +121,8 @@ impl Engine {
             self.warmup = crate::warmup::Warmup::new(lb.startup_min_delay, lb.startup_max_delay);
         }
         self.compare_delays(&old_config, out);
-        let (slot_of, newcomers) = self.pair_backends(now, out);
-        self.replace_frontends(&slot_of, &newcomers, now, out);
+        let (slot_of, fresh) = self.pair_backends(now, out);
+        self.replace_frontends(&slot_of, &fresh, now, out);
         self.slot_of = slot_of;
     }
 
@@ -126,8 +135,8 @@ impl Engine {
         }
     }
 
-    /// Returns the slot of each backend of the new configuration, and the slots that are new.
-    fn pair_backends(&mut self, now: Instant, out: &mut Vec<Action>) -> (Vec<u32>, BTreeSet<u32>) {
+    /// Returns the slot of each backend of the new configuration, and who begins anew.
+    fn pair_backends(&mut self, now: Instant, out: &mut Vec<Action>) -> (Vec<u32>, Fresh) {
         let config = self.config.clone();
         let pairs = pair(&self.slots, config.backends());
         let mut kept = BTreeSet::new();
@@ -135,22 +144,28 @@ impl Engine {
             kept.insert(*slot);
         }
         self.drop_backends(&kept, now, out);
-        let mut newcomers = BTreeSet::new();
+        let mut fresh = Fresh::default();
         let mut slot_of = Vec::with_capacity(pairs.len());
-        for (backend, slot) in config.backends().iter().zip(pairs) {
-            slot_of.push(match slot {
-                Some(slot) => {
-                    self.carry_over(slot, backend, now, out);
-                    slot
-                }
-                None => {
-                    let slot = self.occupy(backend, now);
-                    newcomers.insert(slot);
-                    slot
-                }
-            });
+        for (backend, pair) in config.backends().iter().zip(pairs) {
+            let was_unknown = pair.is_some_and(|slot| self.is_unknown(slot));
+            let slot = if let Some(slot) = pair {
+                self.carry_over(slot, backend, now, out);
+                slot
+            } else {
+                let slot = self.occupy(backend, now);
+                fresh.newcomers.insert(slot);
+                slot
+            };
+            if self.is_unknown(slot) && !was_unknown {
+                fresh.unknown.insert(slot);
+            }
+            slot_of.push(slot);
         }
-        (slot_of, newcomers)
+        (slot_of, fresh)
+    }
+
+    fn is_unknown(&self, slot: u32) -> bool {
+        self.slot(slot).is_some_and(|backend| backend.state() == State::Unknown)
     }
 
     fn drop_backends(&mut self, kept: &BTreeSet<u32>, now: Instant, out: &mut Vec<Action>) {
@@ -245,13 +260,7 @@ impl Engine {
         }
     }
 
-    fn replace_frontends(
-        &mut self,
-        slot_of: &[u32],
-        newcomers: &BTreeSet<u32>,
-        now: Instant,
-        out: &mut Vec<Action>,
-    ) {
+    fn replace_frontends(&mut self, slot_of: &[u32], fresh: &Fresh, now: Instant, out: &mut Vec<Action>) {
         let config = self.config.clone();
         let table_length = config.lb().table_length;
         let mut old: BTreeMap<VipKey, Frontend> = core::mem::take(&mut self.frontends)
@@ -269,7 +278,7 @@ impl Engine {
             }
             if let Some(was) = old.remove(&frontend.vip()) {
                 before.push(was.want.servers.clone());
-                self.inherit(&mut frontend, was, newcomers, now, out);
+                self.inherit(&mut frontend, was, fresh, now, out);
             } else {
                 before.push(Vec::new());
                 frontend.revision = self.changes;
@@ -284,7 +293,7 @@ impl Engine {
         self.holds = self.holds_now();
         if self.warmup.phase() == Phase::Over {
             // Whoever comes late had no warm-up to get a verdict in.
-            self.expect_presumption(newcomers.iter().copied());
+            self.expect_presumption(fresh.newcomers.iter().copied());
             self.presume_held(out);
         }
         for (at, old) in before.into_iter().enumerate() {
@@ -304,18 +313,15 @@ impl Engine {
         &self,
         frontend: &mut Frontend,
         was: Frontend,
-        newcomers: &BTreeSet<u32>,
+        fresh: &Fresh,
         now: Instant,
         out: &mut Vec<Action>,
     ) {
         let slots = frontend.slots();
         frontend.state = was.state;
         // A slot that was given away has another backend now, and a verdict ends a presumption.
-        let is_presumed = |slot: &u32| {
-            slots.contains(slot)
-                && !newcomers.contains(slot)
-                && self.slot(*slot).is_some_and(|backend| backend.state() == State::Unknown)
-        };
+        let is_presumed =
+            |slot: &u32| slots.contains(slot) && !fresh.newcomers.contains(slot) && self.is_unknown(*slot);
         frontend.presumed = was.presumed.iter().copied().filter(is_presumed).collect();
         let old = |slot: u32| was.members.iter().find(move |old| old.slot == slot);
         for member in frontend.members.iter_mut().filter(|_| mutant!(WeightsNotReloaded)) {
@@ -326,27 +332,28 @@ impl Engine {
         }
         inherit_weights(frontend, &was, out);
         frontend.revision = if frontend.is_described_as(&was) { was.revision } else { self.changes };
-        self.hold_removed(frontend, was, newcomers, now);
+        self.hold_removed(frontend, was, fresh, now);
     }
 
     /// Make before break: while the reload leaves the frontend with backends that it made unknown, what it takes out
     /// keeps weight and flows.
-    fn hold_removed(&self, frontend: &mut Frontend, was: Frontend, newcomers: &BTreeSet<u32>, now: Instant) {
+    fn hold_removed(&self, frontend: &mut Frontend, was: Frontend, fresh: &Fresh, now: Instant) {
         if !self.warmup.is_open(frontend.vip()) || mutant!(BreakBeforeMake) {
             // What was wanted of VPP so far was never written: there is nothing to keep.
             return;
         }
-        let unknown =
-            |slot: &&u32| self.slot(**slot).is_some_and(|backend| backend.state() == State::Unknown);
         let slots = frontend.slots();
-        let mut awaited: BTreeSet<u32> = slots.intersection(newcomers).filter(unknown).copied().collect();
+        let mut awaited: BTreeSet<u32> = slots.intersection(&fresh.unknown).copied().collect();
         let mut until = now + self.warmup.delays().1;
         // What an earlier reload waits for, a recreate too, is still waited for, however often it is loaded again.
         let mut goes_on = false;
         if let Some(hold) = was.hold.filter(|_| !mutant!(ReloadForgetsHold)) {
-            awaited.extend(hold.awaited.intersection(&slots).filter(unknown));
-            goes_on = hold.awaited.intersection(&awaited).next().is_some();
-            until = if newcomers.is_disjoint(&slots) { hold.until } else { until };
+            // Only somebody else to wait for is a reason to wait longer.
+            until = if awaited.is_empty() { hold.until } else { until };
+            let still = |slot: &&u32| !fresh.newcomers.contains(slot) && self.is_unknown(**slot);
+            let before = awaited.len();
+            awaited.extend(hold.awaited.intersection(&slots).filter(still));
+            goes_on = awaited.len() > before;
         }
         if awaited.is_empty() || until <= now {
             return;
