@@ -61,6 +61,7 @@ oracles! {
     Stages "calls/stages", "Raising comes before flushing a VIP, and lowering before removing.", when "lb_flush_vip is sent, or a server is deleted, of a configured VIP that no recreate takes down";
     TakeDown "calls/take-down", "A VIP is deleted right after it was flushed.", when "the delete of a VIP is sent, unless VPP may know it by another name";
 
+    RecreateWaits "calls/recreate-waits", "A recreate waits for the backends that its reload made unknown, and for the release of all on its prefix if the encapsulation is another.", when "a recreate is told";
     Quarantine "calls/quarantine", "A call that was the oldest without an answer at two deaths of VPP in a row, and was not answered between them, is held back until a reload or a sync, and no other call is.", when "VPP was replaced, and every step and call while something is held back";
     PacedFlushes "calls/paced-flushes", "No more than eight flushes are sent at once; when more than eight are due for surplus servers, each is alone, and VPP rests four times as long as it took for the one before.", when "a flush is sent";
     PacedReading "calls/paced-reading", "Between two reads of the drift check VPP rests four times as long as the first one took.", when "the drift check reads a VIP";
@@ -79,7 +80,9 @@ oracles! {
     Stale "state/stale", "A result of no probe that counts changes nobody's state or counter.", when "a result arrives that is not of the probe under way, or of an older generation";
     Inconclusive "state/inconclusive", "An inconclusive result changes nobody's state or counter.", when "an inconclusive result of the probe under way arrives";
     Verdict "state/verdict", "State and counter are those of a naive count of results, commands and reloads.", when "a conclusive result, a command, a reload, or a change of the connection";
-    Weights "state/weights", "Effective weights, flush wishes and the frontend's state are those of a naive recomputation.", when "a step that tells of a change, for each frontend in which no hold and no presumption is in force";
+    Weights "state/weights", "Effective weights, flush wishes and the frontend's state are those of a naive recomputation, operators' weights followed through all reloads.", when "a step that tells of a change, for each frontend in which no hold and no presumption is in force";
+    Held "state/held", "What a reload takes out keeps its weight until the backends that it made unknown are known, for startup-max-delay at most.", when "every step, for each frontend in which a hold is in force or should be";
+    Presumed "state/presumed", "Who never had a conclusive result and is unknown at the end of warm-up counts as up until its first verdict, where VPP holds it above 0.", when "every step, for each frontend in which a presumption is in force or should be";
     Due "state/due", "Whoever is checked, enabled and not paused has a probe under way or due within the longest interval and a tenth.", when "a probe starts or ends, or anything happens but a reply or a wakeup";
     Cadence "state/cadence", "Probes start an interval apart, give or take a tenth, at once where a new generation begins, and never two at once.", when "a probe starts";
     Wakeup "state/wakeup", "After a step the next wakeup is later than now, and there is one until the process exits.", when "every step";

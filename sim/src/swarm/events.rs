@@ -75,6 +75,15 @@ impl<C: Choices> Act<'_, C> {
 
     /// How the world is found when maglevd starts.
     fn beginning(&mut self) {
+        if self.choices.one_in(16, "other encapsulation at the start") {
+            // What a file of another family has left: each VIP needs a recreate, which waits for those beside it.
+            let encap = if self.site.is_six() { Encap::Gre4 } else { Encap::Gre6 };
+            for front in &self.site.frontends {
+                let write =
+                    Write::AddVip { vip: front.vip(), encap, table_length: 256, src_ip_sticky: false };
+                self.events.push((Instant::START, Happening::Foreign(write)));
+            }
+        }
         let change = match self.choices.choose(10, "VPP at the start") {
             0 => VppChange::Absent,
             1 => VppChange::NoPlugin,

@@ -212,6 +212,10 @@ impl Site {
         address(self.six, last)
     }
 
+    pub(super) const fn is_six(&self) -> bool {
+        self.six
+    }
+
     /// The key of one of its frontends.
     pub(super) fn vip(&self, choices: &mut impl Choices) -> VipKey {
         self.frontends[index(choices, self.frontends.len(), "which frontend")].vip()
@@ -276,7 +280,7 @@ impl Front {
         }
     }
 
-    fn vip(&self) -> VipKey {
+    pub(super) fn vip(&self) -> VipKey {
         let protocol = match self.protocol() {
             None => Protocol::ANY,
             Some(DraftProtocol::Udp) => Protocol::UDP,

@@ -1,31 +1,56 @@
 //! A second opinion of every backend, from what the engine was told and nothing else: naive, and sure where it can be.
 //!
 //! It counts results in a row where the engine has HAProxy's counter, and decides by itself which results still count.
-//! Where the contract leaves a reload some freedom, what the engine made of it is the new baseline.
+//! Where the contract leaves a reload some freedom, what the engine made of it is the new baseline. From that follows a
+//! second opinion of every frontend (`fronts.rs`).
 
+mod front;
+mod fronts;
+mod pairs;
 mod seat;
 
 #[cfg(test)]
 mod tests;
 
-use core::net::IpAddr;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use maglev_core::health::State;
 use maglev_core::input::Outcome;
 use maglev_core::{Command, Config, Engine, Instant, ProbeId};
 
+pub(super) use self::front::{Front, Wanted};
+pub(super) use self::fronts::Fronts;
 pub(super) use self::seat::{Seat, Worth};
 
 /// All backends of one process, by slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reference {
     seats: Vec<Option<Seat>>,
+    /// Slots that the last reload gave to backends that continue nobody.
+    newcomers: BTreeSet<u32>,
+    /// Slots of backends that the last reload made unknown, newcomers too.
+    made_unknown: BTreeSet<u32>,
 }
 
 impl Reference {
     pub(super) fn new(config: &Config) -> Self {
         let seats = config.backends().iter().map(|backend| Some(Seat::new(backend, Instant::START)));
-        Self { seats: seats.collect() }
+        Self { seats: seats.collect(), newcomers: BTreeSet::new(), made_unknown: BTreeSet::new() }
+    }
+
+    /// Slots that the last reload gave to backends that continue nobody.
+    const fn newcomers(&self) -> &BTreeSet<u32> {
+        &self.newcomers
+    }
+
+    /// Slots of backends that the last reload made unknown.
+    const fn made_unknown(&self) -> &BTreeSet<u32> {
+        &self.made_unknown
+    }
+
+    /// Whether it is checked, and nothing is known about it since the process started.
+    fn is_blind(&self, slot: u32) -> bool {
+        self.seat(slot).is_some_and(Seat::is_blind)
     }
 
     pub(super) fn seat(&self, slot: u32) -> Option<&Seat> {
@@ -75,33 +100,33 @@ impl Reference {
     pub(super) fn reload(&mut self, engine: &Engine, now: Instant) -> Vec<u32> {
         let config = engine.config();
         let old = core::mem::take(&mut self.seats);
-        let by_name: BTreeMap<(&str, IpAddr), &Seat> =
-            old.iter().flatten().map(|seat| ((seat.name.as_str(), seat.address), seat)).collect();
-        let mut on_address: BTreeMap<IpAddr, (Vec<&Seat>, usize)> = BTreeMap::new();
-        for seat in old.iter().flatten() {
-            on_address.entry(seat.address).or_default().0.push(seat);
-        }
-        for backend in config.backends() {
-            on_address.entry(backend.address).or_default().1 += 1;
-        }
+        self.newcomers.clear();
+        self.made_unknown.clear();
+        let seats: Vec<(u32, &Seat)> =
+            (0..).zip(&old).filter_map(|(slot, seat)| Some((slot, seat.as_ref()?))).collect();
+        let heirs = pairs::heirs(&seats, config.backends());
         let mut untouched = Vec::new();
         for (slot, backend) in engine.backends() {
             let Ok(at) = config.backends().binary_search_by(|known| known.name.cmp(&backend.name)) else {
                 continue;
             };
             let new = &config.backends()[at];
-            let (were, are) = &on_address[&new.address];
-            let only = were.first().filter(|_| were.len() == 1 && *are == 1);
-            let seat = match by_name.get(&(new.name.as_str(), new.address)).or(only) {
+            let was = heirs[at].and_then(|was| old[was as usize].as_ref());
+            let seat = match was {
                 Some(was) => {
                     if was.is_untouched(new) {
                         untouched.push(slot);
                     }
                     was.heir(new, backend, now)
                 }
-                None if were.is_empty() => Seat::new(new, now),
-                None => Seat::adopted(new, backend, now),
+                None => {
+                    self.newcomers.insert(slot);
+                    Seat::new(new, now)
+                }
             };
+            if seat.state == State::Unknown && was.is_none_or(|was| was.state != State::Unknown) {
+                self.made_unknown.insert(slot);
+            }
             let place = slot as usize;
             if self.seats.len() <= place {
                 self.seats.resize(place + 1, None);

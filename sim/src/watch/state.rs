@@ -132,16 +132,19 @@ impl State {
                         )
                     });
                 }
-                Action::Tell(event) => match **event {
-                    Event::ConfigLoaded { reload: true, .. } => self.reloaded(step, ledger),
-                    Event::OperatorCommand { .. } => {
-                        if let Some(command) = command.take() {
-                            self.reference.command(command, clock(step));
+                Action::Tell(event) => {
+                    self.weights.told(event);
+                    match **event {
+                        Event::ConfigLoaded { reload: true, .. } => self.reloaded(step, ledger),
+                        Event::OperatorCommand { .. } => {
+                            if let Some(command) = command.take() {
+                                self.reference.command(command, clock(step));
+                            }
                         }
+                        Event::Stopping => self.stopping = true,
+                        _ => (),
                     }
-                    Event::Stopping => self.stopping = true,
-                    _ => (),
-                },
+                }
                 Action::Exit => self.exited = true,
                 Action::CancelProbe(_)
                 | Action::Connect(_)
@@ -156,12 +159,13 @@ impl State {
     }
 
     fn reloaded(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
+        let wanted = self.weights.before_reload(&self.reference);
         for slot in self.reference.reload(step.engine, clock(step)) {
             let (seat, backend) = (self.reference.seat(slot), step.engine.backend(slot));
             let kept = seat.zip(backend).is_some_and(|(seat, backend)| seat.agrees(backend));
             ledger.judge(Oracle::KnownKept, step.now, kept, || self.words(slot, step));
         }
-        self.weights.reloaded(step, &self.reference);
+        self.weights.reloaded(&wanted, step, &self.reference);
     }
 
     fn judge_due(&self, slot: u32, step: &Step<'_>, ledger: &mut Ledger) {
@@ -220,6 +224,7 @@ const fn clock(step: &Step<'_>) -> Instant {
 impl Watcher for State {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         let was_stopping = self.stopping;
+        self.weights.deadlines(step, &self.reference);
         if let Input::ProbeFinished { probe, outcome, .. } = step.input
             && !was_stopping
         {

@@ -31,8 +31,8 @@ pub(in crate::watch) struct Seat {
     moved: Instant,
     /// A new generation of probing has begun, which looks at once.
     fresh: bool,
-    /// When its next probe is due is not known.
-    vague: bool,
+    /// It had a conclusive result since the process started.
+    conclusive: bool,
 }
 
 /// A probe under way.
@@ -76,7 +76,7 @@ impl Seat {
             floor: Duration::ZERO,
             moved: now,
             fresh: false,
-            vague: false,
+            conclusive: false,
         }
     }
 
@@ -100,6 +100,11 @@ impl Seat {
 
     pub(in crate::watch) const fn is_probed(&self) -> bool {
         self.check.is_some() && is_watched(self.state)
+    }
+
+    /// Whether nobody could look at it since the process started.
+    pub(super) const fn is_blind(&self) -> bool {
+        self.check.is_some() && matches!(self.state, State::Unknown) && !self.conclusive
     }
 
     fn enter(&mut self, state: State) {
@@ -198,18 +203,10 @@ impl Seat {
         };
     }
 
-    /// The probe under way as the engine has it; it may be one that this very step starts.
-    fn adopt_probe(&mut self, backend: &Backend) {
-        self.probe = backend.probe.map(|probe| Probe { number: probe.number, stale: probe.stale });
-        self.vague = true;
-    }
-
     /// A probe starts. What is wrong with that, if anything; `late` if the process was not scheduled in time.
     pub(super) fn start(&mut self, number: u64, now: Instant, late: bool) -> Option<String> {
         const GRAIN: Duration = Duration::from_micros(1);
-        let wrong = if self.vague {
-            None
-        } else if self.probe.is_some() {
+        let wrong = if self.probe.is_some() {
             Some("one is under way already".to_owned())
         } else if !self.is_probed() {
             Some(format!("it is {}", self.state))
@@ -225,7 +222,7 @@ impl Seat {
         };
         self.probe = Some(Probe { number, stale: false });
         (self.started, self.floor, self.moved) = (Some(now), self.interval(), now);
-        (self.fresh, self.vague) = (false, false);
+        self.fresh = false;
         wrong
     }
 
@@ -253,6 +250,7 @@ impl Seat {
             Outcome::Fail(_) => self.count(false),
             Outcome::Inconclusive(_) => return Worth::Inconclusive,
         }
+        self.conclusive = true;
         self.floor = self.floor.min(self.interval());
         Worth::Conclusive
     }
@@ -287,13 +285,5 @@ impl Seat {
         }
         heir.floor = heir.floor.min(heir.interval());
         heir
-    }
-
-    /// One that may continue any of several.
-    pub(super) fn adopted(new: &config::Backend, backend: &Backend, now: Instant) -> Self {
-        let mut seat = Self::new(new, now);
-        seat.adopt(backend);
-        seat.adopt_probe(backend);
-        seat
     }
 }

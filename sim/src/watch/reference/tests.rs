@@ -150,3 +150,34 @@ fn a_reload_that_changes_nothing_concerns_nobody() {
     let backend = engine.backend(0).expect("it is in the file");
     assert!(reference.seat(0).is_some_and(|seat| seat.agrees(backend)));
 }
+
+/// A backend of this name and last byte of address, checked on this port.
+fn named(backends: &[(&str, u8, u16)]) -> Config {
+    let mut draft = Draft::default();
+    for (name, last, port) in backends {
+        let check = CheckKind::Tcp { port: *port, tls: None };
+        draft.healthchecks.push((format!("c-{name}"), DraftCheck::new(check)));
+        let (address, healthcheck) = ([198, 51, 100, *last].into(), Some(format!("c-{name}")));
+        draft.backends.push(((*name).into(), DraftBackend { address, healthcheck, enabled: true }));
+    }
+    Config::check(&draft).expect("it breaks no rule").0
+}
+
+/// Section 8 of the contract: by name with equal address, else by address and target, else by address.
+#[test]
+fn whoever_is_alike_by_the_first_rule_that_is_unique_continues() {
+    type Backends<'a> = &'a [(&'a str, u8, u16)];
+    let cases: [(Backends<'_>, Backends<'_>, &[Option<u32>]); 6] = [
+        (&[("a", 1, 80), ("b", 2, 80)], &[("a", 2, 80), ("b", 1, 80)], &[Some(1), Some(0)]),
+        (&[("a", 1, 80)], &[("a", 2, 80)], &[None]),
+        (&[("a", 1, 80), ("b", 1, 81)], &[("c", 1, 81), ("d", 1, 80)], &[Some(1), Some(0)]),
+        (&[("a", 1, 80), ("b", 1, 81)], &[("b", 1, 80), ("c", 1, 80)], &[Some(1), Some(0)]),
+        (&[("a", 1, 80)], &[("b", 1, 90)], &[Some(0)]),
+        (&[("a", 1, 80), ("b", 1, 80)], &[("c", 1, 80)], &[None]),
+    ];
+    for (old, new, heirs) in cases {
+        let reference = Reference::new(&named(old));
+        let seats: Vec<_> = reference.seats().collect();
+        assert_eq!(pairs::heirs(&seats, named(new).backends()), heirs, "{old:?} -> {new:?}");
+    }
+}
