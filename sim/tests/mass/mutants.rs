@@ -20,6 +20,7 @@ const UNSEEN: &[&str] = &[
     "refusal-holds-up-death",
     "death-empties-vip",
     "transition-no-attempt",
+    "too-many-attempts",
     "disconnect-costs-attempt",
     "out-of-sync-for-ever",
     "answer-acquits-nobody",
