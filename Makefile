@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo hunt test check fmt lint docs deny bench snapshots journals real-vpp
+.PHONY: help demo hunt test check fmt lint docs deny bench fuzz snapshots journals real-vpp
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -12,6 +12,9 @@ demo: ## watch maglevd work, without VPP, root or network; `make demo FOR=15s` e
 
 hunt: ## play what chance makes of seed after seed, FOR=10m, and save what fails; optimised, with overflow checks
 	$(CARGO) run --locked -p maglev-sim -- hunt --for $(or $(FOR),10m) $(if $(SEED),--from $(SEED))
+
+fuzz: ## let libFuzzer try each target, FOR=600 seconds each, or only TARGETS="frame config"; fuzz/README.md
+	fuzz/run $(or $(FOR),600) $(TARGETS)
 
 test: ## every test of every package, examples in the documentation included
 	$(CARGO) test --locked --workspace --no-fail-fast

@@ -37,6 +37,7 @@ fn links_lead_somewhere() {
         .map(|path| File { path: (*path).into(), text: page(path) })
         .collect();
     pages.extend(files("docs", ".md"));
+    pages.extend(files("fuzz", ".md"));
     let mut broken = Vec::new();
     for page in &pages {
         let folder = root().join(&page.path).parent().expect("a file has a folder").to_path_buf();
@@ -62,6 +63,7 @@ fn the_code_map_is_true() {
             "config/",
             "journal/",
             "sim/",
+            "fuzz/",
             "tests/",
             "fixtures/",
             "snapshots/",
