@@ -319,7 +319,6 @@ impl Dataplane {
             if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
                 return;
             }
-            trouble.again |= trouble.broken && !patient;
             if let Some(at) = trouble.retry_at.take() {
                 self.retries.remove(&(at, key));
             }

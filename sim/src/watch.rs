@@ -3,7 +3,6 @@
 //! Every lane reports the same three things: a step of the engine, a write as VPP executed it, and what the world did.
 
 mod calls;
-mod flushes;
 mod gates;
 mod isolation;
 mod link;
@@ -11,7 +10,6 @@ mod liveness;
 mod process;
 mod promises;
 mod reference;
-mod refusals;
 mod spread;
 mod stages;
 mod state;
@@ -94,19 +92,6 @@ pub(crate) trait Watcher {
     fn happened(&mut self, _happening: &Happening, _now: Instant) {}
     /// VPP, and all that it held, is another one.
     fn vpp_replaced(&mut self) {}
-    /// The world has come to rest.
-    fn settled(&mut self, _rest: &Rest<'_>, _ledger: &mut Ledger) {}
-}
-
-/// The world at rest.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rest<'a> {
-    /// The world's time.
-    pub(crate) now: Instant,
-    /// The engine.
-    pub(crate) engine: &'a Engine,
-    /// What VPP is.
-    pub(crate) plugin: Option<&'a LbPlugin>,
 }
 
 /// All watchers of one process of maglevd.
@@ -122,8 +107,6 @@ pub(crate) struct Watch {
     process: process::Process,
     liveness: liveness::Liveness,
     promises: promises::Promises,
-    flushes: flushes::Flushes,
-    refusals: refusals::Refusals,
 }
 
 impl Watch {
@@ -140,12 +123,10 @@ impl Watch {
             process: process::Process::default(),
             liveness: liveness::Liveness::default(),
             promises: promises::Promises::default(),
-            flushes: flushes::Flushes::default(),
-            refusals: refusals::Refusals::default(),
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 12] {
+    fn all(&mut self) -> [&mut dyn Watcher; 10] {
         [
             &mut self.gates,
             &mut self.calls,
@@ -157,8 +138,6 @@ impl Watch {
             &mut self.process,
             &mut self.liveness,
             &mut self.promises,
-            &mut self.flushes,
-            &mut self.refusals,
         ]
     }
 }
@@ -178,10 +157,6 @@ impl Watcher for Watch {
 
     fn vpp_replaced(&mut self) {
         self.all().into_iter().for_each(Watcher::vpp_replaced);
-    }
-
-    fn settled(&mut self, rest: &Rest<'_>, ledger: &mut Ledger) {
-        self.all().into_iter().for_each(|watcher| watcher.settled(rest, ledger));
     }
 }
 

@@ -240,9 +240,11 @@ impl Dataplane {
         if self.verbose_read || under_way || self.quarantine.contains(&request) {
             return;
         }
+        self.verbose_read = true;
         let unverified = self.vips.values().any(|vip| vip.acked.is_some() && vip.sticky.is_none());
         if unverified && self.verbose_bytes().is_some() {
             // Only an answer counts: after a disconnect it is asked for again.
+            self.verbose_read = false;
             self.call(ctx.now, request, None, out);
         }
     }

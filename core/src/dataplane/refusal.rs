@@ -76,8 +76,7 @@ impl Dataplane {
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(1);
             let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
-            let again = core::mem::take(&mut trouble.again);
-            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most && !again);
+            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most);
             vip.doom = None;
             let (releasing, exists) = (vip.releasing, vip.acked.is_some());
             self.wake_neighbours(key);
@@ -98,10 +97,7 @@ impl Dataplane {
         let forgotten =
             mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
         if name.is_some() && !forgotten {
-            let conf_refusals = self.conf_refusals;
             self.mark(ctx, key, Cause::Operator);
-            // That VPP refuses one frontend is no reason to try `lb_conf` again.
-            self.conf_refusals = conf_refusals;
         } else if self.vips.get(&key).is_some_and(|vip| vip.doom.is_some()) {
             self.wake(key);
         } else {

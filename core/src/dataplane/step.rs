@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::event::{Cause, Event};
 use crate::frontend::Frontend;
 use crate::model::{VipKey, Write};
-use crate::reconcile::{self, Facts, Seen, Stage, Want};
+use crate::reconcile::{self, Facts, Stage, Want};
 
 use super::recreate::Obstacle;
 use super::vip::{FlushVip, Vip};
@@ -139,9 +139,7 @@ impl Dataplane {
             if leaves_zero && !kept && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }
-            // Nor is it over before VPP has acknowledged a weight: a raise under way may be refused, or lost.
-            let serves = vip.acked.as_ref().is_some_and(Seen::is_positive);
-            if serves && frontend.want.is_positive() {
+            if seen.is_positive() && frontend.want.is_positive() {
                 vip.kept_while_empty = false;
             }
         }

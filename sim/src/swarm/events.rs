@@ -44,11 +44,9 @@ pub(super) struct Act<'a, C> {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) length: Duration,
     pub(super) events: Vec<Timed>,
-    /// An all-port VIP of ours would reach itself.
-    pub(super) has_loop: bool,
 }
 
-pub(super) const fn after(by: Duration) -> Instant {
+const fn after(by: Duration) -> Instant {
     Instant::from_start(by)
 }
 
@@ -60,12 +58,7 @@ impl<C: Choices> Act<'_, C> {
                 self.events.push((Instant::START, traffic));
             }
         }
-        if self.site.is_crowd {
-            self.crowd();
-        } else {
-            self.beginning();
-        }
-        self.loop_at_start();
+        self.beginning();
         let kinds: Vec<Kind> =
             KINDS.into_iter().filter(|_| !self.choices.one_in(3, "kind left out")).collect();
         let most = *self.choices.of(&[0, 4, 10, 20, 40, 90], "how much happens");
@@ -130,7 +123,7 @@ impl<C: Choices> Act<'_, C> {
         after(Duration::from_millis(ms))
     }
 
-    pub(super) fn push(&mut self, at: Instant, happening: Happening) {
+    fn push(&mut self, at: Instant, happening: Happening) {
         self.events.push((at.min(after(self.length)), happening));
     }
 
@@ -142,7 +135,10 @@ impl<C: Choices> Act<'_, C> {
         match kind {
             Kind::Backend => self.backend(at),
             Kind::Vpp => self.vpp(at),
-            Kind::Fault => self.fault(at),
+            Kind::Fault => {
+                let fault = self.fault();
+                self.push(at, Happening::Fault(fault));
+            }
             Kind::Foreign => {
                 let write = self.foreign();
                 self.push(at, Happening::Foreign(write));
@@ -185,13 +181,7 @@ impl<C: Choices> Act<'_, C> {
             }
         } else {
             let who = Who::Address(self.server());
-            let is_death = matches!(behaviour, Behaviour::Refuse | Behaviour::Silent | Behaviour::Down);
             self.push(at, Happening::Backend { who, behaviour });
-            // What it causes is refused, where nothing else is written before.
-            if is_death && self.choices.one_in(6, "fault of a failover") {
-                let kind = self.refusal();
-                self.push(at, Happening::Fault(Fault { nth: 1, calls: Calls::Writes, kind }));
-            }
         }
     }
 
@@ -226,15 +216,11 @@ impl<C: Choices> Act<'_, C> {
         }
     }
 
-    fn fault(&mut self, at: Instant) {
-        if self.choices.one_in(12, "fault in a row") {
-            return self.refusals(at);
-        }
-        let refusal = self.refusal();
+    fn fault(&mut self) -> Fault {
         let kinds = [
-            refusal,
-            refusal,
-            refusal,
+            FaultKind::Refuse(-6),
+            FaultKind::Refuse(-7),
+            FaultKind::Refuse(-81),
             FaultKind::LoseReply,
             FaultKind::DropLinkAfter,
             FaultKind::DropLinkAfter,
@@ -247,11 +233,7 @@ impl<C: Choices> Act<'_, C> {
             *self.choices.of(&[Calls::Writes, Calls::Writes, Calls::Reads, Calls::All], "fault counts");
         // VPP refuses no dump.
         let calls = if matches!(kind, FaultKind::Refuse(_)) { Calls::Writes } else { calls };
-        let fault = Fault { nth: 1 + self.choices.choose(12, "fault ordinal"), calls, kind };
-        if kind == FaultKind::RestartAfter && self.choices.one_in(2, "fault comes twice") {
-            return self.deaths(at, fault);
-        }
-        self.push(at, Happening::Fault(fault));
+        Fault { nth: 1 + self.choices.choose(12, "fault ordinal"), calls, kind }
     }
 
     fn foreign(&mut self) -> Write {
@@ -287,7 +269,6 @@ impl<C: Choices> Act<'_, C> {
             }),
             10 => create(tcp(Prefix::host([203, 0, 113, last].into()), 8_081), Encap::Other(2)),
             11 => Write::DelVip { vip },
-            _ if self.is_deadly(vip, server) => Write::DelAs { vip, server, flows: Flows::Keep },
             _ => Write::AddAs { vip, server, weight: Weight::seen(3) },
         }
     }
@@ -343,11 +324,6 @@ impl<C: Choices> Act<'_, C> {
                 self.push(at, Happening::Daemon(DaemonChange::Stall(Duration::from_secs(by))));
             }
             2 => self.restart(at),
-            3 if self.choices.one_in(2, "in the middle of a reload") => {
-                let at = self.terminated_reload(at);
-                let then = self.soon(at + Duration::from_secs(1));
-                self.restart(then);
-            }
             n => {
                 let end = if n == 3 { DaemonChange::Terminate } else { DaemonChange::Kill };
                 if self.choices.one_in(3, "in the middle of calls") {
@@ -381,12 +357,6 @@ impl<C: Choices> Act<'_, C> {
         let config = self.choices.one_in(3, "restarted with another file");
         let config = config.then(|| (*self.choices.of(&NAMES, "restart file")).to_owned());
         self.push(at, Happening::Daemon(DaemonChange::Restart(config)));
-        // An operator may be quicker than its first look.
-        if self.choices.one_in(3, "disabled at the restart") {
-            let then = at + Duration::from_millis(*self.choices.of(&[0, 200, 900], "how soon"));
-            let backend = self.site.early_name(self.choices);
-            self.push(then, Happening::Operator(Command::Disable { backend }));
-        }
     }
 
     /// The second act begins: VPP is there and quick, backends that are neither dead nor well are well.

@@ -20,7 +20,6 @@ use maglev_core::{Config, Engine, GoDuration, Instant};
 use super::{Configs, Effect, World};
 use crate::oracle::Oracle;
 use crate::script::{Behaviour, Conclusion, Scenario};
-use crate::watch::{Rest, Watcher as _};
 
 /// The world is looked at so often until it is at rest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -347,8 +346,5 @@ impl World {
         let silent = self.differences(engine, true).into_iter();
         let unstated: Vec<String> = if stated.is_empty() { silent.collect() } else { Vec::new() };
         self.ledger.judge(Oracle::Stated, now, unstated.is_empty(), || unstated.join("; "));
-        self.judge_stated(engine);
-        let rest = Rest { now, engine, plugin: self.link.plugin() };
-        self.watch.settled(&rest, &mut self.ledger);
     }
 }
