@@ -5,7 +5,6 @@
 pub mod backends;
 pub mod binary;
 pub mod pki;
-pub mod scratch;
 pub mod segment;
 pub mod site;
 pub mod until;

@@ -64,7 +64,6 @@ fn the_code_map_is_true() {
             "journal/",
             "sim/",
             "fuzz/",
-            "ctl/",
             "tests/",
             "fixtures/",
             "snapshots/",
