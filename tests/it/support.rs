@@ -5,6 +5,7 @@
 pub mod backends;
 pub mod binary;
 pub mod pki;
+pub mod scratch;
 pub mod segment;
 pub mod site;
 pub mod until;

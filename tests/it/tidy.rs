@@ -48,8 +48,19 @@ fn page(path: &str) -> String {
 
 /// Every Rust file that we wrote, in order.
 fn rust_files() -> Vec<File> {
-    let tops =
-        ["src", "core/src", "config/src", "journal/src", "sim/src", "sim/cli", "fuzz", "tests", "benches"];
+    let tops = [
+        "src",
+        "core/src",
+        "config/src",
+        "journal/src",
+        "sim/src",
+        "sim/cli",
+        "fuzz",
+        "ctl/src",
+        "ctl/tests",
+        "tests",
+        "benches",
+    ];
     tops.iter().flat_map(|top| files(top, ".rs")).collect()
 }
 

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use maglev_core::config::{CheckKind, Http, Target};
@@ -19,6 +17,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+pub use super::scratch::Scratch;
+use super::scratch::unique;
 
 pub const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -210,36 +211,6 @@ pub fn deaf_port() -> (u16, Vec<socket2::Socket>) {
         held.push(filler);
     }
     (address.as_socket().unwrap().port(), held)
-}
-
-/// A directory that goes when the test does.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new() -> Self {
-        let path = std::env::temp_dir().join(unique("maglevd-prober"));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub fn file(&self, name: &str, content: &str) -> String {
-        // By a rename, as careful people replace files.
-        let (new, path) = (self.0.join("new"), self.0.join(name));
-        std::fs::write(&new, content).unwrap();
-        std::fs::rename(&new, &path).unwrap();
-        path.to_str().unwrap().into()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn unique(prefix: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("{prefix}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A network namespace that goes when the test does.

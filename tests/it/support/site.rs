@@ -1,4 +1,5 @@
 //! A site: the real daemon in this process, a simulated VPP on a real socket, and backends on loopback.
+//! `ctl/tests` uses this file as well.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use maglevd::vpp::UnixConnector;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::backends::Scratch;
+use super::scratch::Scratch;
 
 /// Long enough that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);

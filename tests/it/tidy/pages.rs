@@ -64,6 +64,7 @@ fn the_code_map_is_true() {
             "journal/",
             "sim/",
             "fuzz/",
+            "ctl/",
             "tests/",
             "fixtures/",
             "snapshots/",

@@ -11,6 +11,8 @@ const LINES_LARGE: usize = 400;
 const CLOCK: &str = "src/clock.rs";
 /// The stopwatch of the simulator's binary, which measures speed and ends a hunt; no scenario hears of it.
 const STOPWATCH: &str = "sim/cli/clock.rs";
+/// The client's wait between two attempts to reach a daemon.
+const PAUSE: &str = "ctl/src/pause.rs";
 /// Draws the seed.
 const SEED: &str = "src/main.rs";
 /// Waits for a process that is not ours and that no clock of ours can move.
@@ -96,7 +98,7 @@ fn only_one_file_reads_a_clock() {
 #[test]
 fn nobody_sleeps_for_real() {
     let mut files = rust_files();
-    files.retain(|file| file.path != CLOCK && file.path != FOREIGN_PROCESS);
+    files.retain(|file| ![CLOCK, FOREIGN_PROCESS, PAUSE].contains(&file.path.as_str()));
     let calls = [concat!("thread::", "sleep"), concat!("time::", "sleep"), concat!("park_", "timeout")];
     let found = lines_where(&files, |line| calls.iter().any(|call| line.contains(call)));
     none_of(&found, "wait for the event itself, or move a simulated clock; a sleep is slow and still races");
@@ -105,7 +107,7 @@ fn nobody_sleeps_for_real() {
 /// `clippy.toml` bans clocks, sleeps and chance without a seed.
 #[test]
 fn bans_have_no_further_exemptions() {
-    let exempt = [CLOCK, STOPWATCH, SEED, FOREIGN_PROCESS];
+    let exempt = [CLOCK, STOPWATCH, SEED, FOREIGN_PROCESS, PAUSE];
     let ban = concat!("clippy::", "disallowed_");
     let files = rust_files();
     let found = files.iter().filter(|file| !exempt.contains(&file.path.as_str()) && file.text.contains(ban));
@@ -119,7 +121,7 @@ fn bans_have_no_further_exemptions() {
 /// The exemptions of this file are of files that are still there.
 #[test]
 fn exempt_files_exist() {
-    let all = [CLOCK, STOPWATCH, SEED, FOREIGN_PROCESS];
+    let all = [CLOCK, STOPWATCH, SEED, FOREIGN_PROCESS, PAUSE];
     let gone: Vec<_> = all.into_iter().filter(|path| !root().join(path).exists()).collect();
     assert!(gone.is_empty(), "take these out of tests/it/tidy/sources.rs: {gone:?}");
 }

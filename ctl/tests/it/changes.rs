@@ -1,0 +1,100 @@
+//! Changing: VPP shows that it was done.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::support::Served;
+use crate::support::site::{AMS, FRA, LON, file, frontend, table};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_is_paused_resumed_disabled_and_enabled() {
+    let mut site = Served::start().await;
+    let drained = table(&[(80, &[(AMS, 100), (FRA, 0)]), (81, &[(LON, 100)])]);
+    for (out, back) in [("pause", "resume"), ("disable", "enable")] {
+        let answer = site.json(&format!("set backend fra {out}"));
+        assert_eq!(answer["state"], format!("{out}d"));
+        site.until_table("fra is out", &drained).await;
+        assert_ne!(site.json(&format!("set backend fra {back}"))["state"], format!("{out}d"));
+        site.settled().await;
+    }
+    site.told("se b fra dis");
+    let refused = site.refused("set backend fra pause", 4);
+    assert!(refused.contains("disabled"), "{refused}");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_weight_is_set_and_the_answer_shows_it() {
+    let mut site = Served::start().await;
+    let answer = site.json("set frontend www pool only backend ams weight 7 flush");
+    assert_eq!(answer["pools"][0]["members"][0]["set_weight"], 7);
+    site.until_table("VPP has it", &table(&[(80, &[(AMS, 7), (FRA, 50)]), (81, &[(LON, 100)])])).await;
+    assert!(site.told("explain backend ams").contains("set to 7 at run time"));
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_is_ordered() {
+    let mut site = Served::start().await;
+    assert!(site.told("sync vpp lb state www").starts_with("The sync of frontend www is ordered"));
+    assert!(site.told("sync v l s").starts_with("The sync of all frontends is ordered"));
+    assert!(site.json("sync vpp lb state")["position"]["next_sequence"].is_u64());
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_is_checked_and_put_in_force() {
+    let mut site = Served::start().await;
+    let bad = site.scratch.file("bad.yaml", &file(site.farm.port(), &frontend("www", 80, "nobody: {}")));
+    let (code, out, err) = site.run(&format!("config check {bad}"));
+    assert_eq!((code, err.as_str()), (2, ""));
+    assert!(out.contains("bad.yaml:") && out.contains("is not good: 1 errors; nothing was changed"), "{out}");
+    let refused = site.refused(&format!("config reload {bad}"), 2);
+    assert!(refused.contains("nobody") && refused.contains("bad.yaml:"), "{refused}");
+
+    let good = site.scratch.file("good.yaml", &file(site.farm.port(), &frontend("www", 80, "ams: {}")));
+    assert!(site.told(&format!("config check {good}")).ends_with("is good: 1 frontends, 3 backends\n"));
+    assert_eq!(site.told(&format!("config reload {good}")), format!("{good} is in force: generation 2\n"));
+    site.until_table("the new file rules", &table(&[(80, &[(AMS, 100)])])).await;
+    assert_eq!(site.told("config reload"), "the daemon's file is in force: generation 3\n");
+    site.settled().await;
+    let missing = site.refused("config check /nowhere/x.yaml", 1);
+    assert!(missing.starts_with("cannot read /nowhere/x.yaml: "), "{missing}");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_without_frontends_wants_force() {
+    let mut site = Served::start().await;
+    let text = format!(
+        "maglev:\n  healthchecks:\n    web: {{ type: tcp, port: {}, interval: 1s }}\n",
+        site.farm.port()
+    );
+    let empty = site.scratch.file("empty.yaml", &text);
+    let refused = site.refused(&format!("config reload {empty}"), 2);
+    assert!(refused.contains("has no frontend"), "{refused}");
+    site.told(&format!("config reload {empty} --force"));
+    site.until_table("all VIPs are gone", &table(&[])).await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_come_from_standard_input_too() {
+    let mut site = Served::start().await;
+    let mut child = site
+        .maglevc(&[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let script = "# drain\nset backend fra pause -o json\n\nshow backend bru\nset backend ams pause\n";
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "the first failure ends it");
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(complaint, "maglevc: there is no backend bru: there are ams, fra, lon\n");
+    let states = site.json("show backends");
+    assert_eq!((&states[0]["state"], &states[1]["state"]), (&"up".into(), &"paused".into()));
+    site.end().await;
+}

@@ -1,0 +1,83 @@
+//! Looking, in every form: tables for people, JSON and YAML for programs.
+
+use serde_json::Value;
+
+use crate::support::{Served, shelf};
+
+/// When every backend has as many results as are kept, so that two runs look alike.
+fn until_all_are_well_known(site: &Served) {
+    let is_known =
+        |it: &Value| it["results"].as_array().unwrap().len() == 4 && it["counter"] == it["counter_max"];
+    while !site.json("show backends").as_array().unwrap().iter().all(is_known) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_can_be_looked_at_in_every_form() {
+    let mut site = Served::start().await;
+    until_all_are_well_known(&site);
+    let commands = [
+        ("show-version", "show version"),
+        ("show-frontends", "show frontends"),
+        ("show-frontend", "show frontend www"),
+        ("show-backends", "show backends"),
+        ("show-backend", "show backend fra"),
+        ("show-healthchecks", "show healthchecks"),
+        ("show-healthcheck", "show healthcheck web"),
+        ("show-warmup", "show warmup"),
+        ("show-vpp-info", "show vpp info"),
+        ("show-vpp-lb-state", "show vpp lb state"),
+        ("show-vpp-lb-diff", "show vpp lb diff"),
+        ("explain-backend", "explain backend fra"),
+        ("explain-frontend", "explain frontend www"),
+        ("config-check", "config check"),
+    ];
+    for (name, line) in commands {
+        let [table, json, yaml] =
+            ["table", "json", "yaml"].map(|output| site.told(&format!("{line} -o {output}")));
+        assert_eq!(
+            table.chars().filter(|c| c.is_control() && *c != '\n').count(),
+            0,
+            "no colour without a terminal"
+        );
+        let _: Value = serde_json::from_str(&json).unwrap_or_else(|err| panic!("{line}: {err}"));
+        shelf().bind(|| insta::assert_snapshot!(name, format!("{table}\n{json}\n{yaml}")));
+    }
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn json_and_yaml_tell_the_same() {
+    let mut site = Served::start().await;
+    let json = site.json("show frontend www");
+    let yaml: Value = serde_saphyr::from_str(&site.told("-o yaml show frontend www")).unwrap();
+    assert_eq!(json, yaml);
+    assert_eq!(json["pools"][0]["members"][1]["backend"], "fra");
+    assert_eq!(json["pools"][0]["members"][1]["set_weight"], Value::Null, "what is absent is there as null");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_difference_is_shown_until_it_is_mended() {
+    let mut site = Served::start().await;
+    assert_eq!(site.told("show vpp lb diff"), "VPP holds what is wanted.\n");
+    assert_eq!(site.json("show vpp lb diff"), Value::Array(Vec::new()));
+    let state = site.json("show vpp lb state www");
+    assert_eq!((&state[0]["difference"], state[0]["servers"].as_array().unwrap().len()), (&"none".into(), 2));
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_latest_events_are_shown_and_then_it_ends() {
+    let mut site = Served::start().await;
+    site.told("set backend fra pause --why maintenance");
+    let events = site.json("show events last 4096");
+    let commands: Vec<&Value> =
+        events.as_array().unwrap().iter().filter(|it| it["name"] == "operator-command").collect();
+    assert_eq!(commands.len(), 1);
+    assert_eq!(commands[0]["operator_command"]["why"], "maintenance");
+    assert_eq!(commands[0]["operator_command"]["command"], "pause fra");
+    assert!(site.told("show events").lines().count() <= 20);
+    assert_eq!(site.told("show events last 1").lines().count(), 1);
+    assert_eq!(site.told("show events level error"), "No such event is kept.\n");
+    site.end().await;
+}
