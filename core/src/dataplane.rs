@@ -99,6 +99,8 @@ pub struct Dataplane {
     dirty: BTreeSet<VipKey>,
     /// Those of them that may have a call to send; a transition's come first.
     ready: BTreeSet<(bool, VipKey)>,
+    /// Those of them with a transition, until they had their turn: their dead go before whatever fills the window.
+    deaths: BTreeSet<VipKey>,
     /// Out-of-sync VIPs by the time of their next attempt.
     retries: BTreeSet<(Instant, VipKey)>,
     /// VIPs to be read anew after a refusal.
@@ -144,6 +146,7 @@ impl Dataplane {
             wide: Vec::new(),
             dirty: BTreeSet::new(),
             ready: BTreeSet::new(),
+            deaths: BTreeSet::new(),
             retries: BTreeSet::new(),
             spots: BTreeSet::new(),
             window: BTreeMap::new(),
@@ -291,9 +294,7 @@ impl Dataplane {
         let frontend = &ctx.frontends.list()[at];
         let vip = self.vips.entry(frontend.vip()).or_default();
         reconcile::edges(&mut vip.debts, old, &frontend.want.servers, by_operator);
-        if !frontend.want.is_positive() {
-            vip.kept_while_empty |= frontend.want.servers.iter().any(|server| server.keeps_flows);
-        }
+        vip.kept_while_empty |= frontend.want.keeps_flows_while_empty();
     }
 
     /// An operator wants the flows of a server forgotten, whatever its weight.
@@ -319,6 +320,7 @@ impl Dataplane {
             if patient && trouble.retry_at.is_some_and(|at| at > ctx.now) {
                 return;
             }
+            trouble.again |= trouble.broken && !patient;
             if let Some(at) = trouble.retry_at.take() {
                 self.retries.remove(&(at, key));
             }
@@ -327,7 +329,7 @@ impl Dataplane {
         vip.urgent |= urgent;
         vip.cause.get_or_insert(cause);
         self.dirty.insert(key);
-        self.ready.insert((!vip.urgent, key));
+        self.wake(key);
         self.recount(ctx, key);
     }
 
@@ -377,6 +379,7 @@ impl Dataplane {
         let gone = |key: &VipKey| ctx.frontends.find(*key).is_none() && known.get(key).is_none_or(stale);
         self.dirty.retain(|key| !gone(key));
         self.ready.retain(|(_, key)| !gone(key));
+        self.deaths.retain(|key| !gone(key));
         self.retries.retain(|(_, key)| !gone(key));
         self.vips
             .retain(|key, vip| vip.acked.is_some() || vip.open > 0 || ctx.frontends.find(*key).is_some());
@@ -412,6 +415,7 @@ impl Dataplane {
         }
         self.pump_ready(ctx, out);
         if ctx.stopping {
+            self.pace.give_up();
             return;
         }
         self.sweep(ctx, out);
@@ -426,6 +430,7 @@ impl Dataplane {
     fn pump_ready(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
         while self.room() > 0 {
             let Some((patient, key)) = self.next_ready(ctx) else { break };
+            self.deaths.remove(&key);
             if !self.step(ctx, key, out) {
                 self.ready.remove(&(patient, key));
             }

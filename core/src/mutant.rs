@@ -186,6 +186,7 @@ mutants! {
         StagesNotAwaited "stages-not-awaited" "6: a stage does not wait for the replies of the one before"
         TransitionNotFirst "transition-not-first" "6: a frontend with a transition waits its turn"
         CreateBeforeRoom "create-before-room" "6: a VIP is created before strangers and recreates of its prefix are gone"
+        DeadOfOthersWait "dead-of-others-wait" "6: a death waits for a stage of another frontend that fills the window"
         StepByName "step-by-name" "6: frontends are planned in the order of their names, not of their keys"
         LoopUnseen "loop-unseen" "2: a server that is itself an all-port VIP is added, which kills VPP"
     }

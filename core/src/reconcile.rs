@@ -34,6 +34,11 @@ impl Want {
     pub fn is_positive(&self) -> bool {
         self.servers.iter().any(|server| server.weight.is_positive())
     }
+
+    /// Whether somebody counts on flows although no new one should find a server.
+    pub fn keeps_flows_while_empty(&self) -> bool {
+        !self.is_positive() && self.servers.iter().any(|server| server.keeps_flows)
+    }
 }
 
 /// One VIP as VPP holds it.
@@ -147,26 +152,18 @@ pub fn next(facts: &Facts<'_>) -> Option<(Stage, Vec<Write>)> {
     };
     if let Some(refused) = facts.refused {
         let removes = || removes(facts.want, seen);
-        let calls: Vec<Write> = urgent(facts, seen)
-            .into_iter()
-            .filter(|_| !mutant!(RefusalHoldsUpDeath))
-            .chain(mutant!(DeletesDespiteRefusal).then(removes).unwrap_or_default())
-            .filter(|call| call.server().is_none_or(|server| !refused.contains(&server)))
-            .collect();
+        let mut calls = dead(facts);
+        if mutant!(DeletesDespiteRefusal) {
+            let is_new = |call: &Write| call.server().is_none_or(|server| !refused.contains(&server));
+            calls.extend(removes().into_iter().filter(is_new));
+        }
         return (!calls.is_empty()).then_some((Stage::Urgent, calls));
     }
     let raises = raises(facts, seen);
     let waits = mutant!(LowerBeforeRaise) && !lowers(facts, seen).is_empty()
         || mutant!(FlushBeforeServers) && facts.flush_vip && !facts.flushes_wait;
     if !raises.is_empty() && !waits {
-        // A stage that does not fit into the window would keep a death waiting.
-        if raises.len() > facts.room && !mutant!(DeathWaitsForStage) {
-            let urgent = urgent(facts, seen);
-            if !urgent.is_empty() {
-                return Some((Stage::Urgent, urgent));
-            }
-        }
-        return Some((Stage::Raise, raises));
+        return Some(unless_dead_wait(facts, Stage::Raise, raises));
     }
     if facts.flush_vip && !facts.flushes_wait {
         return Some((Stage::FlushVip, alloc::vec![Write::FlushVip { vip: facts.want.vip }]));
@@ -174,13 +171,24 @@ pub fn next(facts: &Facts<'_>) -> Option<(Stage, Vec<Write>)> {
     let lowers = lowers(facts, seen);
     let is_late = mutant!(RemoveBeforeLower) && surplus(facts.want, seen).next().is_some();
     if !lowers.is_empty() && !is_late {
-        return Some((Stage::Lower, lowers));
+        return Some(unless_dead_wait(facts, Stage::Lower, lowers));
     }
     if facts.flushes_wait {
         return None;
     }
     let removes = removes(facts.want, seen);
     (!removes.is_empty()).then_some((Stage::Remove, removes))
+}
+
+/// A stage that does not fit into the window would keep a death waiting: the dead go first.
+fn unless_dead_wait(facts: &Facts<'_>, stage: Stage, calls: Vec<Write>) -> (Stage, Vec<Write>) {
+    if calls.len() > facts.room && !mutant!(DeathWaitsForStage) {
+        let dead = dead(facts);
+        if !dead.is_empty() {
+            return (Stage::Urgent, dead);
+        }
+    }
+    (stage, calls)
 }
 
 /// The next single flush, when flushes are paced: the VIP's, then the servers', then the surplus servers'.
@@ -243,8 +251,13 @@ fn lowers(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
     calls
 }
 
-/// Lowers the dead, as long as another server keeps the VIP positive whatever becomes of the calls under way.
-fn urgent(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
+/// Lowers the dead, but for those of whom VPP has just refused something, as long as another server keeps the VIP
+/// positive whatever becomes of the calls under way.
+pub fn dead(facts: &Facts<'_>) -> Vec<Write> {
+    let Some(seen) = facts.expected else { return Vec::new() };
+    if facts.refused.is_some() && mutant!(RefusalHoldsUpDeath) {
+        return Vec::new();
+    }
     let is_dead = |address: &IpAddr| {
         let at = facts.want.servers.binary_search_by_key(address, |server| server.address);
         at.is_ok_and(|at| facts.want.servers[at].is_dead)
@@ -260,7 +273,8 @@ fn urgent(facts: &Facts<'_>, seen: &Seen) -> Vec<Write> {
         return Vec::new();
     }
     let mut calls = lowers(facts, seen);
-    calls.retain(|call| call.server().is_some_and(|server| is_dead(&server)));
+    let is_refused = |server: &IpAddr| facts.refused.is_some_and(|refused| refused.contains(server));
+    calls.retain(|call| call.server().is_some_and(|server| is_dead(&server) && !is_refused(&server)));
     calls
 }
 

@@ -70,11 +70,15 @@ oracles! {
     FlushReason "traffic/flush-reason", "No flow is flushed for a backend that is up, unknown or paused.", when "a flush is sent, and no operator ordered one";
     FlushOnce "traffic/flush-once", "Each edge flushes once.", when "a flush is sent, and no operator ordered one";
     FlushOwed "traffic/flush-owed", "At rest nobody's flows stay with a server that is disabled, or down where flush-on-down is on.", when "the world has settled, traffic runs, the VIP is in sync, VPP was empty when maglevd came to it, neither frontend nor server was dropped in between, and nobody else edited it";
+    FlushDone "traffic/flush-done", "The flush of a server that died or was disabled is sent until VPP has done it.", when "VPP says so, or the world has settled and it did not; a death counts where VPP held the server above 0 and serves, a disabling if an operator ordered it; nobody else edited the VIP, and no address is that of two backends";
+    VipFlushed "traffic/vip-flushed", "A VIP that maglevd created, or that left the all-zero state with no flow to keep, is flushed.", when "VPP has done so, or the world has settled, the VIP is in sync, and nobody else edited it";
+    FlowsSpared "traffic/flows-spared", "A VIP that leaves the all-zero state with flows to keep (of one that is paused, or down without flush-on-down) is not flushed.", when "lb_flush_vip is sent of a configured VIP that no recreate takes down";
     FlushHelps "traffic/flush-helps", "No flow is flushed for a death that leaves it nowhere to go.", when "a flush is sent of a server that is down, and no operator ordered one";
     SurplusFlushed "traffic/surplus-flushed", "A surplus server is deleted with its flows.", when "a server is deleted of a configured VIP that no recreate takes down";
     ForeignKept "traffic/foreign-kept", "What has an encapsulation that maglevd never makes is left alone.", when "a delete is sent of a VIP that no frontend names";
     FlowsKept "traffic/flows-kept", "A flow that VPP remembers changes its server only for a flush, a delete, lb_conf, a foreign edit or a restart of VPP; a whole VIP is flushed only when new, empty or of an unknown fate.", when "a packet of a flow is forwarded that VPP remembered at the one before, or a VIP is flushed";
     VipKept "traffic/vip-kept", "A configured VIP is deleted only in a recreate, which VPP must differ for in encapsulation or stickiness, and at most once in ten minutes.", when "a recreate is told, or the delete of a configured VIP is sent";
+    Sticky "traffic/sticky", "A VIP hashes source addresses only where that is wanted.", when "the world has settled, for each VIP in sync that was not recreated within ten minutes, and nobody else edited VPP";
 
     KnownKept "state/known-kept", "A reload leaves state and counter of backends that it does not concern.", when "a reload is accepted, for each backend of the same address, check and enabled";
     Stale "state/stale", "A result of no probe that counts changes nobody's state or counter.", when "a result arrives that is not of the probe under way, or of an older generation";
@@ -91,11 +95,16 @@ oracles! {
     Deadlines "state/deadlines", "Armed deadlines are at most one per backend, two per frontend and twelve.", when "every step but results and replies";
     FreshStart "state/fresh-start", "The wanted state is that of a fresh start with the last file and the same verdicts.", when "the world has settled, the process accepted a reload, no operator commanded it and nobody is presumed up";
 
-    RefusalStays "isolation/refusal", "Nobody is out of sync of whose prefix VPP refused nothing.", when "a frontend is told out of sync, nothing else is on its prefix in VPP, and neither lb_conf nor a quarantine stands in the way";
+    RefusalStays "isolation/refusal", "Nobody is out of sync of whose prefix VPP refused nothing.", when "a frontend is told out of sync, nothing else is on its prefix in VPP and no VIP on its servers, and neither lb_conf nor a quarantine stands in the way";
     Repeats "isolation/repeats", "A refused call comes again at most three times and once per interval, and as often again for each transition, command, reload and connection.", when "VPP refuses a write";
+    ThreeAttempts "isolation/three-attempts", "A frontend is given up after three refused attempts; a lost connection is none.", when "a frontend is told out of sync for what VPP refused";
+    DeadLowered "isolation/dead-lowered", "What VPP refuses does not stop the lowering of the dead, as long as another server keeps the VIP positive.", when "a refused VIP is looked at anew, such a server serves, and nothing of the VIP is under way";
+    TriedAtOnce "isolation/tried-at-once", "A transition is a reason for an attempt at once, also if the frontend was given up.", when "a backend of a frontend moves that is out of sync for what VPP refused, and VPP holds other weights than are wanted";
     Stated "isolation/stated", "Every lasting difference is stated as out-of-sync.", when "the world has settled";
+    StatedTrue "isolation/stated-true", "Who is stated to be out of sync is.", when "the world has settled, a frontend is out of sync, and no call is held back";
 
     Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a step after SIGTERM";
+    UnitFinished "process/unit-finished", "SIGTERM waits, within its second, for a recreate that has begun.", when "the process ends, a recreate had begun that VPP refused nothing of, and it is finished or nothing was under way";
     Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered, nothing is out of sync, and warm-up ends with every frontend released";
     InSyncEarly "process/in-sync-early", "A reload is not quiet before VPP was looked at.", when "a reload is accepted";
 
@@ -110,9 +119,9 @@ oracles! {
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";
     ReleasedByMax "liveness/released-by-max", "Warm-up is over at startup-max-delay.", when "a step later than that";
-    DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered four windows of calls, and before nothing is under way.", when "a backend goes down or is disabled, the only entry of its address in an open frontend, which holds it above 0 in VPP and in its picture, and no hold, recreate or trouble stands in the way";
+    DownReaches "liveness/down-reaches", "A death reaches the socket before VPP has answered the calls in flight (four windows of them if some servers have to be raised first) and those for others that died, and before nothing is under way.", when "a backend goes down or is disabled, the only entry of its address in an open frontend, which holds it above 0 in VPP and in its picture, and no hold, recreate or trouble stands in the way";
     SyncLooks "liveness/sync-looks", "A sync that an operator was granted looks at VPP anew.", when "an operator's sync was accepted, and a look was asked for or nothing is under way";
-    ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
+    ReleaseSynced "liveness/release-synced", "A released frontend is as wanted before nothing is under way, also after an outage; surplus servers may wait while VPP rests after a flush.", when "calls were under way and none is any more in the release phase, VPP refused nothing yet, and nothing else is on the prefix of a VIP that is missing";
     Flapping "liveness/flapping", "Whoever flaps starves nobody: the VIPs of the others become as wanted within the same bound.", when "act two begins with a VPP that can be reached and a backend that goes on flapping, and a frontend does without it";
     Told "expect", "What the scenario expects is true.", when "an expect of the file";
 }

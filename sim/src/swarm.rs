@@ -6,6 +6,7 @@
 
 mod events;
 mod site;
+mod tales;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -39,15 +40,31 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
     let mut addresses = site.addresses();
     for name in &NAMES[1..] {
         let mut other = site.clone();
-        other.mutate(choices);
+        match (site.is_crowd, *name == NAMES[2]) {
+            (true, true) => other.rehash(0),
+            (_, is_last) => {
+                other.mutate(choices);
+                if is_last && choices.one_in(4, "all hashes") {
+                    (0..other.frontends.len()).for_each(|front| other.rehash(front));
+                }
+            }
+        }
         addresses.extend(other.addresses());
         drafts.insert((*name).to_owned(), other.draft());
     }
     drafts.insert("empty".to_owned(), site.emptied());
     let length = Duration::from_secs(*choices.of(&[3, 6, 6, 10, 10, 20, 40], "length of the first act"));
+    // What happens in a crowd takes its time.
+    let length = if site.is_crowd { length.max(Duration::from_secs(25)) } else { length };
     let from = Instant::from_start(length);
-    let mut act =
-        events::Act { choices, site: &site, addresses: distinct(addresses), length, events: Vec::new() };
+    let mut act = events::Act {
+        choices,
+        site: &site,
+        addresses: distinct(addresses),
+        length,
+        events: Vec::new(),
+        has_loop: false,
+    };
     act.first();
     act.heal(from);
     let events = act.events;

@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use maglev_core::model::{Request, VipKey, Write};
-use maglev_core::{Action, GoDuration, Instant};
+use maglev_core::{Action, Config, GoDuration, Instant};
 
 use crate::oracle::{Breach, Oracle};
 use crate::plot::Plot;
-use crate::script::{Event, Happening, VppChange};
+use crate::script::{DaemonChange, Event, FIRST_CONFIG, Happening, VppChange};
 use crate::straight::play;
 use crate::world::Settings;
 
@@ -213,10 +213,21 @@ fn pair(twin: Twin, plot: &Plot) -> Option<Pair> {
             Pair { one, other, settings: [diary, Settings { delay: LATER, ..diary }], view: View::Calls }
         }
         Twin::Neighbour => {
-            // The settings are everybody's: whoever comes first writes them.
+            // The settings are everybody's: who comes first writes them, and others wait. So VPP has them already.
             let is_conf = |event: &Event| matches!(event.happening, Happening::Foreign(Write::SetConf(_)));
-            one.scenario.events.retain(|event| !is_fault(event) && !is_slow(event) && !is_conf(event));
+            // Nor may anybody wait for a late scheduler: what comes together then has no order.
+            let is_stall =
+                |event: &Event| matches!(event.happening, Happening::Daemon(DaemonChange::Stall(_)));
+            one.scenario
+                .events
+                .retain(|event| !is_fault(event) && !is_slow(event) && !is_conf(event) && !is_stall(event));
             spread(&mut one.scenario.events);
+            let first = one.drafts.get(FIRST_CONFIG)?.lb.clone();
+            for lb in one.drafts.values_mut().map(|draft| &mut draft.lb) {
+                lb.flow_timeout = first.flow_timeout;
+            }
+            let conf = Config::check(one.drafts.get(FIRST_CONFIG)?).ok()?.0.lb().conf;
+            let prompt = Settings { conf, ..prompt };
             let neighbour = Neighbour::of(&one)?;
             let mut other = one.clone();
             other.drafts.values_mut().for_each(|draft| neighbour.move_in(draft));

@@ -53,11 +53,13 @@ pub struct Options {
     pub heap: u64,
     /// Whether dumps count buckets, which builds every table. Without it they say 0.
     pub count_buckets: bool,
+    /// Settings that it begins with; `None` for the plugin's own.
+    pub conf: Option<LbConf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { trace: 4_096, heap: 1 << 30, count_buckets: true }
+        Self { trace: 4_096, heap: 1 << 30, count_buckets: true, conf: None }
     }
 }
 
@@ -112,12 +114,12 @@ impl LbPlugin {
             boot_time,
             started: now,
             options,
-            conf: LbConf {
+            conf: options.conf.unwrap_or(LbConf {
                 ip4_source: [255; 4].into(),
                 ip6_source: [0xff; 16].into(),
                 sticky_buckets: 1_024,
                 flow_timeout_secs: 40,
-            },
+            }),
             vips,
             servers,
             in_use: BTreeMap::new(),

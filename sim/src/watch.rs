@@ -3,6 +3,7 @@
 //! Every lane reports the same three things: a step of the engine, a write as VPP executed it, and what the world did.
 
 mod calls;
+mod flushes;
 mod gates;
 mod isolation;
 mod link;
@@ -10,6 +11,7 @@ mod liveness;
 mod process;
 mod promises;
 mod reference;
+mod refusals;
 mod spread;
 mod stages;
 mod state;
@@ -92,6 +94,19 @@ pub(crate) trait Watcher {
     fn happened(&mut self, _happening: &Happening, _now: Instant) {}
     /// VPP, and all that it held, is another one.
     fn vpp_replaced(&mut self) {}
+    /// The world has come to rest.
+    fn settled(&mut self, _rest: &Rest<'_>, _ledger: &mut Ledger) {}
+}
+
+/// The world at rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest<'a> {
+    /// The world's time.
+    pub(crate) now: Instant,
+    /// The engine.
+    pub(crate) engine: &'a Engine,
+    /// What VPP is.
+    pub(crate) plugin: Option<&'a LbPlugin>,
 }
 
 /// All watchers of one process of maglevd.
@@ -107,6 +122,8 @@ pub(crate) struct Watch {
     process: process::Process,
     liveness: liveness::Liveness,
     promises: promises::Promises,
+    flushes: flushes::Flushes,
+    refusals: refusals::Refusals,
 }
 
 impl Watch {
@@ -123,10 +140,12 @@ impl Watch {
             process: process::Process::default(),
             liveness: liveness::Liveness::default(),
             promises: promises::Promises::default(),
+            flushes: flushes::Flushes::new(config),
+            refusals: refusals::Refusals::default(),
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 10] {
+    fn all(&mut self) -> [&mut dyn Watcher; 12] {
         [
             &mut self.gates,
             &mut self.calls,
@@ -138,6 +157,8 @@ impl Watch {
             &mut self.process,
             &mut self.liveness,
             &mut self.promises,
+            &mut self.flushes,
+            &mut self.refusals,
         ]
     }
 }
@@ -157,6 +178,10 @@ impl Watcher for Watch {
 
     fn vpp_replaced(&mut self) {
         self.all().into_iter().for_each(Watcher::vpp_replaced);
+    }
+
+    fn settled(&mut self, rest: &Rest<'_>, ledger: &mut Ledger) {
+        self.all().into_iter().for_each(|watcher| watcher.settled(rest, ledger));
     }
 }
 

@@ -24,7 +24,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use maglev_core::model::{Read, Request, VipKey};
+use maglev_core::model::{LbConf, Read, Request, VipKey};
 use maglev_core::time::earliest;
 use maglev_core::{Action, Command, Config, Engine, Event, Input, Instant};
 
@@ -62,6 +62,8 @@ pub struct Settings {
     pub diary: bool,
     /// VPP answers at once and all probes take the same time, so that nobody's call delays another's.
     pub prompt: bool,
+    /// Settings that each process of VPP begins with, so that nobody waits for them; `None` for those of VPP.
+    pub conf: Option<LbConf>,
     /// How long after the start of the process the engine begins to act.
     pub delay: Duration,
 }
@@ -79,6 +81,7 @@ impl Settings {
         chain: false,
         diary: false,
         prompt: false,
+        conf: None,
         delay: Duration::ZERO,
     };
 }
@@ -123,7 +126,7 @@ impl Report {
 }
 
 /// The engine looks at no bucket count, and counting them builds every table at every dump.
-const OPTIONS: Options = Options { trace: 0, heap: 1 << 30, count_buckets: false };
+const OPTIONS: Options = Options { trace: 0, heap: 1 << 30, count_buckets: false, conf: None };
 
 /// What happens to maglevd's process. The lane carries it out.
 #[derive(Clone, Debug)]
@@ -196,7 +199,7 @@ impl World {
             message: format!("there is no configuration {FIRST_CONFIG:?}: add one to start with"),
         })?;
         let now = Instant::START;
-        let mut link = Link::new(scenario.seed, OPTIONS, now);
+        let mut link = Link::new(scenario.seed, Options { conf: settings.conf, ..OPTIONS }, now);
         if settings.prompt {
             link.make_prompt();
         }

@@ -1,5 +1,6 @@
 //! VPP's answers: each is folded into the picture, in the order in which they come.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -26,11 +27,18 @@ impl Dataplane {
             // VPP has survived it since: the next death begins a new row.
             self.death_gasp = None;
         }
-        let progress = self.on_answer(ctx, call, &sent, reply, out);
         // VPP answers in order: whatever is older and unanswered will never be answered.
-        if self.window.first_key_value().is_some_and(|(oldest, _)| *oldest < call) {
+        let is_late = |window: &BTreeMap<CallId, Sent>| {
+            window.first_key_value().is_some_and(|(oldest, _)| *oldest < call)
+        };
+        if is_late(&self.window) && matches!(sent.request, Request::Read(_)) {
+            // A picture of this connection is thrown away with it: it settles nothing, and ends no attempt.
             self.give_up(ctx, out);
-            // A picture of this connection is thrown away with it: the next one settles what this one would have.
+            return Progress::default();
+        }
+        let progress = self.on_answer(ctx, call, &sent, reply, out);
+        if is_late(&self.window) {
+            self.give_up(ctx, out);
             return Progress::default();
         }
         progress
@@ -93,7 +101,18 @@ impl Dataplane {
             && let Some(vip) = self.vips.get(&key)
         {
             self.ready.insert((!vip.urgent, key));
+            if vip.urgent {
+                self.deaths.insert(key);
+            }
         }
+    }
+
+    /// Nothing is to be sent for this VIP.
+    pub(super) fn forget_turn(&mut self, key: VipKey) {
+        self.dirty.remove(&key);
+        self.ready.remove(&(true, key));
+        self.ready.remove(&(false, key));
+        self.deaths.remove(&key);
     }
 
     /// What kept them may be gone: who is out of sync tries again.

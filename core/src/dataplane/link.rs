@@ -339,6 +339,7 @@ impl Dataplane {
         self.conf_retry_at = None;
         self.dirty.clear();
         self.ready.clear();
+        self.deaths.clear();
         self.retries.clear();
         self.spots.clear();
         self.window.retain(|_, _| mutant!(WindowOutlivesConnection));

@@ -63,6 +63,11 @@ impl Pace {
         }
     }
 
+    /// Nobody waits for VPP to have rested: no paced flush is sent any more.
+    pub(super) fn give_up(&mut self) {
+        self.queue.clear();
+    }
+
     fn counted(&mut self, before: usize, after: usize) {
         self.total = (self.total + after).saturating_sub(before);
         if self.total > FLUSHES_AT_ONCE && !mutant!(FlushesNotPaced) {
@@ -85,7 +90,10 @@ impl Dataplane {
     pub(super) fn recount(&mut self, ctx: &Context<'_>, key: VipKey) {
         let Some(vip) = self.vips.get(&key) else { return };
         let due = match (ctx.frontends.find(key), vip.doom) {
-            (Some(frontend), None) => reconcile::flushes_due(&Self::facts(vip, &frontend.want, false, 0)),
+            // Behind a closed gate nothing is due, and nobody's flush waits for it.
+            (Some(frontend), None) if ctx.warmup.is_open(key) => {
+                reconcile::flushes_due(&Self::facts(vip, &frontend.want, false, 0))
+            }
             (None, Some(doom)) if !vip.unit => usize::from(!doom.flushed),
             (Some(_) | None, _) => 0,
         };
@@ -97,6 +105,7 @@ impl Dataplane {
     }
 
     pub(super) fn recount_all(&mut self, ctx: &Context<'_>) {
+        let was_slow = self.pace.slow;
         self.pace.total = 0;
         for vip in self.vips.values_mut() {
             vip.flushes = 0;
@@ -105,6 +114,8 @@ impl Dataplane {
         for key in keys {
             self.recount(ctx, key);
         }
+        // Those that are counted first may have none, and the rest are still the rest of many.
+        self.pace.slow |= was_slow && self.pace.total > 0;
     }
 
     /// This VIP has nothing left to send but flushes.

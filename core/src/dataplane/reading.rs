@@ -240,11 +240,13 @@ impl Dataplane {
         if self.verbose_read || under_way || self.quarantine.contains(&request) {
             return;
         }
-        self.verbose_read = true;
-        let unverified = self.vips.values().any(|vip| vip.acked.is_some() && vip.sticky.is_none());
+        // How a stranger hashes is nobody's business.
+        let is_unverified = |key: &VipKey, vip: &Vip| {
+            vip.acked.is_some() && vip.sticky.is_none() && ctx.frontends.find(*key).is_some()
+        };
+        let unverified = self.vips.iter().any(|(key, vip)| is_unverified(key, vip));
         if unverified && self.verbose_bytes().is_some() {
             // Only an answer counts: after a disconnect it is asked for again.
-            self.verbose_read = false;
             self.call(ctx.now, request, None, out);
         }
     }

@@ -285,9 +285,7 @@ impl Dataplane {
         if ctx.frontends.find(key).is_none() {
             self.recount(ctx, key);
             self.vips.remove(&key);
-            self.dirty.remove(&key);
-            self.ready.remove(&(true, key));
-            self.ready.remove(&(false, key));
+            self.forget_turn(key);
         }
         let waiting: Vec<VipKey> = ctx
             .frontends

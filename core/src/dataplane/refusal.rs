@@ -76,7 +76,8 @@ impl Dataplane {
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(1);
             let most = ATTEMPTS + 20 * u8::from(mutant!(TooManyAttempts));
-            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most);
+            let again = core::mem::take(&mut trouble.again);
+            let (err, given_up) = (trouble.reason.clone(), trouble.attempts >= most && !again);
             vip.doom = None;
             let (releasing, exists) = (vip.releasing, vip.acked.is_some());
             self.wake_neighbours(key);
@@ -97,7 +98,10 @@ impl Dataplane {
         let forgotten =
             mutant!(RefusedReleaseForgotten) && self.vips.get(&key).is_some_and(|vip| vip.releasing);
         if name.is_some() && !forgotten {
+            let conf_refusals = self.conf_refusals;
             self.mark(ctx, key, Cause::Operator);
+            // That VPP refuses one frontend is no reason to try `lb_conf` again.
+            self.conf_refusals = conf_refusals;
         } else if self.vips.get(&key).is_some_and(|vip| vip.doom.is_some()) {
             self.wake(key);
         } else {
@@ -169,9 +173,7 @@ impl Dataplane {
 
     /// Nothing more is sent for this VIP for now.
     fn settle_down(&mut self, key: VipKey) {
-        self.dirty.remove(&key);
-        self.ready.remove(&(true, key));
-        self.ready.remove(&(false, key));
+        self.forget_turn(key);
         if let Some(vip) = self.vips.get_mut(&key) {
             vip.urgent = false;
             vip.unit = false;

@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::event::{Cause, Event};
 use crate::frontend::Frontend;
 use crate::model::{VipKey, Write};
-use crate::reconcile::{self, Facts, Stage, Want};
+use crate::reconcile::{self, Facts, Seen, Stage, Want};
 
 use super::recreate::Obstacle;
 use super::vip::{FlushVip, Vip};
@@ -62,6 +62,12 @@ impl Dataplane {
                 .into();
             self.stuck(ctx, key, why, self.conf_retry_at, out);
             return false;
+        }
+        if stage == Stage::Create
+            && let Some(vip) = self.vips.get_mut(&key)
+        {
+            // Who counted on flows before it was there had none of it.
+            vip.kept_while_empty = frontend.want.keeps_flows_while_empty();
         }
         self.send(ctx, key, stage, calls, out)
     }
@@ -139,7 +145,9 @@ impl Dataplane {
             if leaves_zero && !kept && !mutant!(NoFlushAfterZero) {
                 vip.flush.get_or_insert(FlushVip::default());
             }
-            if seen.is_positive() && frontend.want.is_positive() {
+            // Nor is it over before VPP has acknowledged a weight: a raise under way may be refused, or lost.
+            let serves = vip.acked.as_ref().is_some_and(Seen::is_positive);
+            if serves && frontend.want.is_positive() {
                 vip.kept_while_empty = false;
             }
         }
@@ -190,6 +198,10 @@ impl Dataplane {
         calls: Vec<Write>,
         out: &mut Vec<Action>,
     ) -> bool {
+        if calls.len() > self.room() && stage != Stage::Urgent {
+            // Nobody else has a turn before much of this is answered.
+            self.lower_dead(ctx, out);
+        }
         let room = self.room();
         let more = calls.len() > room;
         for write in calls.into_iter().take(room) {
@@ -208,6 +220,38 @@ impl Dataplane {
             self.write(ctx, key, &write, stage, out);
         }
         more
+    }
+
+    /// Lowers the dead of every frontend with a transition, as long as another server keeps the VIP positive.
+    fn lower_dead(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
+        if ctx.stopping || mutant!(DeadOfOthersWait) {
+            return;
+        }
+        while self.room() > 0
+            && let Some(key) = self.deaths.pop_first()
+        {
+            if self.lower_dead_of(ctx, key, out) {
+                self.deaths.insert(key);
+            }
+        }
+    }
+
+    /// True if there are more of them than there is room.
+    fn lower_dead_of(&mut self, ctx: &Context<'_>, key: VipKey, out: &mut Vec<Action>) -> bool {
+        let Some(frontend) = ctx.frontends.find(key).filter(|_| ctx.warmup.is_open(key)) else {
+            return false;
+        };
+        let stays = |vip: &Vip| {
+            let encap = vip.expected.as_ref().map(|seen| seen.encap);
+            vip.doom.is_none() && encap == Some(frontend.want.encap)
+        };
+        if !self.vips.get(&key).is_some_and(stays) {
+            return false;
+        }
+        self.settle(ctx, key, frontend);
+        let Some(vip) = self.vips.get(&key) else { return false };
+        let calls = reconcile::dead(&Self::facts(vip, &frontend.want, self.pace.is_slow(), self.room()));
+        self.send(ctx, key, Stage::Urgent, calls, out)
     }
 
     /// The first call of a sync-vip.

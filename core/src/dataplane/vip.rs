@@ -94,6 +94,8 @@ pub(super) struct Trouble {
     pub broken: bool,
     /// Servers of the calls refused in this attempt.
     pub refused: BTreeSet<IpAddr>,
+    /// Something moved since the refused attempt was planned: another one follows at once.
+    pub again: bool,
     /// It was reported as out of sync.
     pub said: bool,
     /// No attempt before this, unless something happens.
@@ -103,7 +105,7 @@ pub(super) struct Trouble {
 impl Trouble {
     pub(super) const fn new(reason: String, since: Instant) -> Self {
         let refused = BTreeSet::new();
-        Self { reason, since, attempts: 0, broken: false, refused, said: false, retry_at: None }
+        Self { reason, since, attempts: 0, broken: false, refused, again: false, said: false, retry_at: None }
     }
 }
 
@@ -244,6 +246,7 @@ impl Vip {
         if let Some(trouble) = &mut self.trouble {
             // A lost connection costs no attempt.
             trouble.broken = false;
+            trouble.again = false;
             trouble.refused.clear();
             trouble.attempts = trouble.attempts.saturating_add(u8::from(mutant!(DisconnectCostsAttempt)));
         }

@@ -46,10 +46,10 @@ impl Lane {
     pub const fn pinned(self) -> (usize, u64) {
         match self {
             Self::Health => (72_665, 362_309),
-            Self::Warmup => (183_674, 694_955),
-            Self::Link => (107_947, 349_338),
+            Self::Warmup => (296_361, 1_190_456),
+            Self::Link => (202_347, 665_509),
             Self::Vpp => (20_687, 42_821),
-            Self::Operator => (230_343, 1_070_451),
+            Self::Operator => (230_119, 1_070_011),
             Self::Reload => (230_674, 885_654),
         }
     }

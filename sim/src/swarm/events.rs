@@ -44,9 +44,11 @@ pub(super) struct Act<'a, C> {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) length: Duration,
     pub(super) events: Vec<Timed>,
+    /// An all-port VIP of ours would reach itself.
+    pub(super) has_loop: bool,
 }
 
-const fn after(by: Duration) -> Instant {
+pub(super) const fn after(by: Duration) -> Instant {
     Instant::from_start(by)
 }
 
@@ -58,7 +60,13 @@ impl<C: Choices> Act<'_, C> {
                 self.events.push((Instant::START, traffic));
             }
         }
-        self.beginning();
+        if self.site.is_crowd {
+            self.crowd();
+        } else {
+            self.beginning();
+            self.straggler();
+        }
+        self.loop_at_start();
         let kinds: Vec<Kind> =
             KINDS.into_iter().filter(|_| !self.choices.one_in(3, "kind left out")).collect();
         let most = *self.choices.of(&[0, 4, 10, 20, 40, 90], "how much happens");
@@ -75,7 +83,7 @@ impl<C: Choices> Act<'_, C> {
 
     /// How the world is found when maglevd starts.
     fn beginning(&mut self) {
-        if self.choices.one_in(16, "other encapsulation at the start") {
+        if self.choices.one_in(12, "other encapsulation at the start") {
             // What a file of another family has left: each VIP needs a recreate, which waits for those beside it.
             let encap = if self.site.is_six() { Encap::Gre4 } else { Encap::Gre6 };
             for front in &self.site.frontends {
@@ -123,7 +131,7 @@ impl<C: Choices> Act<'_, C> {
         after(Duration::from_millis(ms))
     }
 
-    fn push(&mut self, at: Instant, happening: Happening) {
+    pub(super) fn push(&mut self, at: Instant, happening: Happening) {
         self.events.push((at.min(after(self.length)), happening));
     }
 
@@ -135,10 +143,7 @@ impl<C: Choices> Act<'_, C> {
         match kind {
             Kind::Backend => self.backend(at),
             Kind::Vpp => self.vpp(at),
-            Kind::Fault => {
-                let fault = self.fault();
-                self.push(at, Happening::Fault(fault));
-            }
+            Kind::Fault => self.fault(at),
             Kind::Foreign => {
                 let write = self.foreign();
                 self.push(at, Happening::Foreign(write));
@@ -181,11 +186,17 @@ impl<C: Choices> Act<'_, C> {
             }
         } else {
             let who = Who::Address(self.server());
+            let is_death = matches!(behaviour, Behaviour::Refuse | Behaviour::Silent | Behaviour::Down);
             self.push(at, Happening::Backend { who, behaviour });
+            // What it causes is refused, where nothing else is written before.
+            if is_death && self.choices.one_in(6, "fault of a failover") {
+                let kind = self.refusal();
+                self.push(at, Happening::Fault(Fault { nth: 1, calls: Calls::Writes, kind }));
+            }
         }
     }
 
-    fn server(&mut self) -> IpAddr {
+    pub(super) fn server(&mut self) -> IpAddr {
         *self.choices.of(&self.addresses, "which backend")
     }
 
@@ -216,11 +227,18 @@ impl<C: Choices> Act<'_, C> {
         }
     }
 
-    fn fault(&mut self) -> Fault {
+    fn fault(&mut self, at: Instant) {
+        if self.choices.one_in(12, "fault in a row") {
+            return self.refusals(at);
+        }
+        if self.choices.one_in(8, "fault in a failover") {
+            return self.failover(at);
+        }
+        let refusal = self.refusal();
         let kinds = [
-            FaultKind::Refuse(-6),
-            FaultKind::Refuse(-7),
-            FaultKind::Refuse(-81),
+            refusal,
+            refusal,
+            refusal,
             FaultKind::LoseReply,
             FaultKind::DropLinkAfter,
             FaultKind::DropLinkAfter,
@@ -233,7 +251,11 @@ impl<C: Choices> Act<'_, C> {
             *self.choices.of(&[Calls::Writes, Calls::Writes, Calls::Reads, Calls::All], "fault counts");
         // VPP refuses no dump.
         let calls = if matches!(kind, FaultKind::Refuse(_)) { Calls::Writes } else { calls };
-        Fault { nth: 1 + self.choices.choose(12, "fault ordinal"), calls, kind }
+        let fault = Fault { nth: 1 + self.choices.choose(12, "fault ordinal"), calls, kind };
+        if kind == FaultKind::RestartAfter && self.choices.one_in(2, "fault comes twice") {
+            return self.deaths(at, fault);
+        }
+        self.push(at, Happening::Fault(fault));
     }
 
     fn foreign(&mut self) -> Write {
@@ -269,6 +291,7 @@ impl<C: Choices> Act<'_, C> {
             }),
             10 => create(tcp(Prefix::host([203, 0, 113, last].into()), 8_081), Encap::Other(2)),
             11 => Write::DelVip { vip },
+            _ if self.is_deadly(vip, server) => Write::DelAs { vip, server, flows: Flows::Keep },
             _ => Write::AddAs { vip, server, weight: Weight::seen(3) },
         }
     }
@@ -324,6 +347,11 @@ impl<C: Choices> Act<'_, C> {
                 self.push(at, Happening::Daemon(DaemonChange::Stall(Duration::from_secs(by))));
             }
             2 => self.restart(at),
+            3 if self.choices.one_in(2, "in the middle of a reload") => {
+                let at = self.terminated_reload(at);
+                let then = self.soon(at + Duration::from_secs(1));
+                self.restart(then);
+            }
             n => {
                 let end = if n == 3 { DaemonChange::Terminate } else { DaemonChange::Kill };
                 if self.choices.one_in(3, "in the middle of calls") {
@@ -357,6 +385,12 @@ impl<C: Choices> Act<'_, C> {
         let config = self.choices.one_in(3, "restarted with another file");
         let config = config.then(|| (*self.choices.of(&NAMES, "restart file")).to_owned());
         self.push(at, Happening::Daemon(DaemonChange::Restart(config)));
+        // An operator may be quicker than its first look.
+        if self.choices.one_in(3, "disabled at the restart") {
+            let then = at + Duration::from_millis(*self.choices.of(&[0, 200, 900], "how soon"));
+            let backend = self.site.early_name(self.choices);
+            self.push(then, Happening::Operator(Command::Disable { backend }));
+        }
     }
 
     /// The second act begins: VPP is there and quick, backends that are neither dead nor well are well.

@@ -23,6 +23,8 @@ pub(super) struct Site {
     pub(super) frontends: Vec<Front>,
     /// Backends are IPv6.
     six: bool,
+    /// There are more backends than the window of calls takes at once.
+    pub(super) is_crowd: bool,
 }
 
 /// A backend.
@@ -67,20 +69,20 @@ impl Site {
             sync_interval: secs(*choices.of(&[1, 2, 5, 5, 10], "sync-interval")),
             // A sticky table is allocated by the first packet; small ones are quick.
             sticky_buckets_per_core: 1_024,
-            // So are short tables, and whoever wants the automatic length finds it once in a while.
-            new_flows_table_length: (!choices.one_in(16, "automatic table length")).then_some(256),
+            new_flows_table_length: Self::table_length(choices),
             strangers: if choices.one_in(4, "strangers") { Strangers::Keep } else { Strangers::Delete },
             ..DraftLb::default()
         };
         let checks = [Self::check(choices), Self::check(choices)];
         // Once in a while more than the window of calls takes at once.
-        let crowd = choices.one_in(500, "crowd");
-        let count = if crowd { 200 } else { 1 + choices.choose(4, "backends") };
+        let is_crowd = choices.one_in(256, "crowd");
+        let count = if is_crowd { 190 } else { 1 + choices.choose(4, "backends") };
         let mut backends: Vec<Member> = (0..count)
             .map(|n| Member {
                 name: format!("b{n}"),
                 last: 10 + u8::try_from(n).unwrap_or(0),
-                check: (!choices.one_in(8, "unchecked")).then(|| index(choices, 2, "which check")),
+                // Few of a crowd are probed: it is the calls that make it one.
+                check: (choices.one_in(8, "unchecked") == is_crowd).then(|| index(choices, 2, "which check")),
                 enabled: !choices.one_in(12, "disabled by the file"),
             })
             .collect();
@@ -88,11 +90,32 @@ impl Site {
             backends[1].last = backends[0].last;
         }
         let six = choices.one_in(5, "IPv6 backends");
-        let mut site = Self { lb, checks, backends, frontends: Vec::new(), six };
+        let mut site = Self { lb, checks, backends, frontends: Vec::new(), six, is_crowd };
         for _ in 0..=choices.choose(3, "frontends") {
             site.add_frontend(choices);
         }
+        if is_crowd {
+            site.add_frontend(choices);
+            site.lead(choices);
+        }
         site
+    }
+
+    /// One server of a frontend stands before all others, which serve when it is dead.
+    fn lead(&mut self, choices: &mut impl Choices) {
+        if choices.one_in(2, "one before the crowd") {
+            self.frontends[0].pools.insert(0, vec![(0, 100)]);
+        }
+    }
+
+    /// Short tables are quick; whoever wants others finds the automatic length once in a while, and one that dumps show
+    /// as 0.
+    fn table_length(choices: &mut impl Choices) -> Option<u64> {
+        match choices.choose(64, "table length") {
+            0..4 => None,
+            4 => Some(65_536),
+            _ => Some(256),
+        }
     }
 
     fn check(choices: &mut impl Choices) -> DraftCheck {
@@ -142,7 +165,8 @@ impl Site {
     fn pool(&self, choices: &mut impl Choices) -> Vec<(usize, u32)> {
         let mut members: Vec<(usize, u32)> = Vec::new();
         for backend in 0..self.backends.len() {
-            if choices.one_in(2, "in this pool") {
+            // A crowd is in it but for a few.
+            if choices.one_in(if self.is_crowd { 8 } else { 2 }, "in this pool") != self.is_crowd {
                 members.push((backend, *choices.of(&[100, 100, 50, 1, 0], "weight")));
             }
         }
@@ -154,10 +178,14 @@ impl Site {
 
     /// One to three edits, as an operator makes them.
     pub(super) fn mutate(&mut self, choices: &mut impl Choices) {
+        if self.is_crowd {
+            let others = self.pool(choices);
+            self.frontends[0].pools.last_mut().into_iter().for_each(|pool| pool.clone_from(&others));
+        }
         for _ in 0..=choices.choose(3, "edits") {
             let backend = index(choices, self.backends.len(), "edited backend");
             let front = index(choices, self.frontends.len(), "edited frontend");
-            match choices.choose(20, "edit") {
+            match choices.choose(21, "edit") {
                 0 => self.add_frontend(choices),
                 1 if self.frontends.len() > 1 => {
                     self.frontends.remove(front);
@@ -187,6 +215,7 @@ impl Site {
                         (self.backends[other].last, self.backends[backend].last);
                 }
                 15 => self.lb.flow_timeout = secs(50),
+                19 => self.lb.startup_max_delay += secs(1),
                 // The same name for another key.
                 17 => self.rekey(front, choices),
                 // A successor, beside the others of the first pool.
@@ -201,6 +230,40 @@ impl Site {
                 }
             }
         }
+    }
+
+    /// Somebody finds that clients of a frontend should stick, or that they should not.
+    pub(super) fn rehash(&mut self, front: usize) {
+        self.frontends[front].sticky = !self.frontends[front].sticky;
+    }
+
+    pub(super) const fn min_delay(&self) -> Duration {
+        self.lb.startup_min_delay
+    }
+
+    /// The first pool of a frontend that has another one, by the names of its backends.
+    pub(super) fn pool_before_another(&self, choices: &mut impl Choices) -> Option<Vec<String>> {
+        let fronts: Vec<&Front> = self.frontends.iter().filter(|front| front.pools.len() > 1).collect();
+        let front = fronts.get(index(choices, fronts.len().max(1), "whose pool"))?;
+        Some(front.pools[0].iter().map(|(backend, _)| self.backends[*backend].name.clone()).collect())
+    }
+
+    /// A backend and its address.
+    pub(super) fn someone(&self, choices: &mut impl Choices) -> (String, IpAddr) {
+        let member = &self.backends[index(choices, self.backends.len(), "someone")];
+        (member.name.clone(), self.address(member.last))
+    }
+
+    /// The name of one that is among the first in VPP.
+    pub(super) fn early_name(&self, choices: &mut impl Choices) -> String {
+        self.backends[index(choices, self.backends.len().min(40), "early backend")].name.clone()
+    }
+
+    /// A server of an all-port frontend, and the frontend's key.
+    pub(super) fn all_port_server(&self) -> Option<(IpAddr, VipKey)> {
+        let front = self.frontends.iter().find(|front| front.key.1 == 0)?;
+        let (backend, _) = front.pools[0].first()?;
+        Some((self.address(self.backends[*backend].last), front.vip()))
     }
 
     /// Of its backends.

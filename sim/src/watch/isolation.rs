@@ -63,6 +63,14 @@ impl Isolation {
                     // Whatever is in its way there may keep it out of sync, and VPP is not even asked.
                     return;
                 }
+                // One packet to a server that is itself a VIP might kill VPP: it is not asked to add that one.
+                let servers = step.engine.frontends().find(vip).map(|found| &found.want.servers);
+                let seen = dataplane.observed().map(|(other, _)| other);
+                let all: Vec<VipKey> = held.iter().map(|row| row.vip).chain(seen).collect();
+                let is_vip = |server| all.iter().any(|other| other.prefix.contains(server));
+                if servers.is_some_and(|servers| servers.iter().any(|server| is_vip(server.address))) {
+                    return;
+                }
                 let hit = self.refused.contains(&vip.prefix);
                 ledger.judge(Oracle::RefusalStays, step.now, hit || self.excused, || {
                     format!("{frontend} is out of sync, and VPP refused nothing of it: {err}")

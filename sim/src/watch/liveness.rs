@@ -3,8 +3,11 @@
 
 use core::net::IpAddr;
 
+use maglev_core::dataplane::WINDOW;
+use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
-use maglev_core::model::{Request, VipKey, Write};
+use maglev_core::model::{Request, VipKey, Weight, Write};
+use maglev_core::policy::Server;
 use maglev_core::{Action, Engine, Event, Input};
 
 use super::units::Units;
@@ -12,7 +15,13 @@ use super::{Step, Watcher};
 use crate::oracle::{Ledger, Oracle};
 
 /// A VIP may have to end one stage, raise others, and be flushed, before the dead are lowered: a window each.
-const REPLIES_MAX: usize = 4 * maglev_core::dataplane::WINDOW;
+const REPLIES_MAX: usize = 4 * WINDOW;
+
+/// Where there is nothing to raise, or so much that it cannot all be under way: the calls in flight, `lb_conf` and a look.
+const REPLIES_MIN: usize = WINDOW + 8;
+
+/// More raises than this are not all under way.
+const MANY: usize = WINDOW + WINDOW / 4;
 
 /// A server that has to be lowered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +29,16 @@ struct Duty {
     vip: VipKey,
     server: IpAddr,
     replies: usize,
+    /// Replies after which it must have been lowered.
+    limit: usize,
 }
 
 /// What one process owes the dead.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Liveness {
     duties: Vec<Duty>,
+    /// Servers of frontends that died since nothing was under way.
+    others: usize,
     units: Units,
 }
 
@@ -37,6 +50,10 @@ impl Liveness {
             // Where another entry shares the address, a death may change nothing: that one may rule it.
             let mut entries = frontend.members.iter().filter(|member| member.address == server);
             let (entry, other) = (entries.next(), entries.next());
+            // Where many die together, one waits for the others: a call each.
+            let calls = usize::from(entry.is_some());
+            self.others += calls;
+            self.duties.iter_mut().for_each(|duty| duty.limit += calls);
             let slot = entry.filter(|_| other.is_none()).map(|entry| entry.slot);
             if slot.and_then(|slot| engine.backend(slot)).is_none_or(|found| found.name != backend) {
                 continue;
@@ -47,7 +64,8 @@ impl Liveness {
                 weights.iter().any(|(address, weight)| *address == server && weight.is_positive())
             };
             if is_due(engine, vip, server) && holds() {
-                self.duties.push(Duty { vip, server, replies: 0 });
+                let limit = limit(frontend, step) + self.others;
+                self.duties.push(Duty { vip, server, replies: 0, limit });
             }
         }
     }
@@ -62,6 +80,20 @@ impl Liveness {
             Write::SetConf(_) | Write::AddVip { .. } | Write::AddAs { .. } | Write::FlushVip { .. } => true,
         });
     }
+}
+
+/// How many calls VPP may answer before a death in `frontend` reaches the socket.
+fn limit(frontend: &Frontend, step: &Step<'_>) -> usize {
+    let Some(seen) = step.engine.dataplane().seen(frontend.vip()) else { return REPLIES_MAX };
+    let held = |server| seen.weight(server);
+    let is_raised = |wanted: &&Server| held(wanted.address).is_none_or(|held| held < wanted.weight);
+    let raises = frontend.want.servers.iter().filter(is_raised).count();
+    // The dead do not wait for many others while one of them serves.
+    let survives =
+        frontend.want.servers.iter().any(|wanted| {
+            wanted.weight.is_positive() && held(wanted.address).is_some_and(Weight::is_positive)
+        });
+    if raises == 0 || raises > MANY && survives { REPLIES_MIN } else { REPLIES_MAX }
 }
 
 /// Whether nothing but the call is missing to lower `server`.
@@ -94,6 +126,10 @@ impl Watcher for Liveness {
                 self.died(backend, *address, step);
             }
         }
+        let is_idle = step.engine.dataplane().open_calls().len() == 0;
+        if is_idle {
+            self.others = 0;
+        }
         if self.duties.is_empty() {
             return;
         }
@@ -118,9 +154,8 @@ impl Watcher for Liveness {
         let units = &self.units;
         self.duties
             .retain(|duty| is_due(engine, duty.vip, duty.server) && !units.is_under_way(duty.vip.prefix));
-        let is_idle = engine.dataplane().open_calls().len() == 0;
         for duty in core::mem::take(&mut self.duties) {
-            if is_idle || duty.replies > REPLIES_MAX {
+            if is_idle || duty.replies > duty.limit {
                 ledger.judge(Oracle::DownReaches, step.now, false, || {
                     let why = if is_idle { "nothing is under way" } else { "VPP answered much since" };
                     format!("{} of {} is dead and was not lowered, and {why}", duty.server, duty.vip)

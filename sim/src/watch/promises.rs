@@ -1,12 +1,13 @@
 //! What maglevd promises is begun: a sync that an operator was granted, and that of a released frontend. Both are judged
 //! when nothing is under way any more.
 
+use core::net::IpAddr;
 use std::collections::BTreeSet;
 
 use maglev_core::frontend::Frontend;
-use maglev_core::model::{Read, Reply, Request, VipKey};
+use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
 use maglev_core::warmup::Phase;
-use maglev_core::{Action, Command, Engine, Event, Input};
+use maglev_core::{Action, CallId, Command, Engine, Event, Input};
 
 use super::{Step, Watcher};
 use crate::oracle::{Ledger, Oracle};
@@ -22,10 +23,17 @@ pub(super) struct Promises {
     busy: bool,
     /// VPP has refused something: a frontend may have been given up for a while.
     refused: bool,
+    /// Flushes under way. After one of many VPP rests, and other surplus servers wait.
+    flushes: BTreeSet<CallId>,
     stopping: bool,
 }
 
 impl Promises {
+    fn ended(&mut self) {
+        self.flushes.clear();
+        self.forget();
+    }
+
     fn forget(&mut self) {
         self.whole = false;
         self.looks.clear();
@@ -57,8 +65,11 @@ impl Promises {
                     self.forget();
                 }
             }
+            Action::Call { call, request: Request::Write(write), .. } if is_flush(write) => {
+                self.flushes.insert(*call);
+            }
             // A new file and a new connection look at everything by themselves.
-            Action::Disconnect(_) | Action::Exit => self.forget(),
+            Action::Disconnect(_) | Action::Exit => self.ended(),
             Action::Tell(event) => {
                 self.stopping |= matches!(**event, Event::Stopping);
                 if matches!(**event, Event::ConfigLoaded { .. } | Event::Stopping) {
@@ -74,7 +85,7 @@ impl Promises {
     }
 
     /// Nothing is under way: who was released and waits for nobody is as wanted.
-    fn judge_released(&self, step: &Step<'_>, ledger: &mut Ledger) {
+    fn judge_released(&self, rests: bool, step: &Step<'_>, ledger: &mut Ledger) {
         let engine = step.engine;
         let dataplane = engine.dataplane();
         let may = engine.warmup().phase() == Phase::Release && dataplane.has_picture() && !self.stopping;
@@ -82,7 +93,7 @@ impl Promises {
             return;
         }
         for frontend in engine.frontends().list() {
-            let Some(wrong) = is_behind(frontend, engine) else { continue };
+            let Some(wrong) = is_behind(frontend, rests, engine) else { continue };
             ledger.judge(Oracle::ReleaseSynced, step.now, !wrong, || {
                 format!("{} is released and not as wanted, and nothing is under way", frontend.name)
             });
@@ -90,8 +101,18 @@ impl Promises {
     }
 }
 
+const fn is_flush(write: &Write) -> bool {
+    matches!(
+        write,
+        Write::FlushVip { .. }
+            | Write::SetWeight { flows: Flows::Flush, .. }
+            | Write::DelAs { flows: Flows::Flush, .. }
+    )
+}
+
 /// Whether VPP, as maglevd knows it, holds something else than is wanted; `None` if the frontend waits for somebody.
-fn is_behind(frontend: &Frontend, engine: &Engine) -> Option<bool> {
+/// While VPP `rests` after a flush, surplus servers are no difference.
+fn is_behind(frontend: &Frontend, rests: bool, engine: &Engine) -> Option<bool> {
     let (vip, dataplane) = (frontend.vip(), engine.dataplane());
     if !engine.warmup().is_open(vip) || dataplane.out_of_sync().any(|(other, _, _)| other == vip) {
         return None;
@@ -100,20 +121,25 @@ fn is_behind(frontend: &Frontend, engine: &Engine) -> Option<bool> {
         let is_alone = dataplane.observed().all(|(other, _)| other.prefix != vip.prefix);
         return is_alone.then_some(true);
     };
-    let wanted = frontend.want.servers.iter().map(|server| (server.address, server.weight));
-    (seen.encap == frontend.want.encap).then(|| !wanted.eq(seen.servers.iter().copied()))
+    let servers = &frontend.want.servers;
+    let is_wanted = |server: &IpAddr| servers.binary_search_by_key(server, |wanted| wanted.address).is_ok();
+    let held = seen.servers.iter().filter(|(server, _)| !rests || is_wanted(server)).copied();
+    let wanted = servers.iter().map(|server| (server.address, server.weight));
+    (seen.encap == frontend.want.encap).then(|| !wanted.eq(held))
 }
 
 impl Watcher for Promises {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
-        if let Input::VppReplied { reply: Reply::Refused(_) | Reply::NotSent(_), .. } = step.input {
-            self.refused = true;
+        let mut rests = false;
+        if let Input::VppReplied { call, reply, .. } = step.input {
+            self.refused |= matches!(reply, Reply::Refused(_) | Reply::NotSent(_));
+            rests = self.flushes.remove(call);
         }
         for action in step.actions {
             self.act(action, step, ledger);
         }
         if matches!(step.input, Input::VppDisconnected { .. }) {
-            self.forget();
+            self.ended();
         }
         let dataplane = step.engine.dataplane();
         let was_busy = core::mem::replace(&mut self.busy, dataplane.open_calls().len() > 0);
@@ -127,7 +153,7 @@ impl Watcher for Promises {
             });
         }
         if was_busy {
-            self.judge_released(step, ledger);
+            self.judge_released(rests, step, ledger);
         }
     }
 }

@@ -7,7 +7,7 @@ use maglev_core::model::{Reply, Request, VipKey, Write};
 use maglev_core::{Action, CallId, Event, GoDuration, Input, Instant};
 
 use super::units::Units;
-use super::{Execution, Sender, Step, Watcher, frontend_named};
+use super::{Execution, Rest, Sender, Step, Watcher, frontend_named};
 use crate::oracle::{Ledger, Oracle};
 
 /// Each recreate leaks a table in VPP.
@@ -23,6 +23,10 @@ pub(super) struct Traffic {
     flushable: BTreeSet<VipKey>,
     /// When a recreate last deleted a VIP.
     recreated: BTreeMap<VipKey, Instant>,
+    /// The same, also of those that a reload dropped and another one brought back.
+    ever: BTreeMap<VipKey, Instant>,
+    /// This VPP has said what hashes how.
+    asked: bool,
     /// Somebody else wrote to this VPP: what it holds may differ from what the engine knows.
     disturbed: bool,
 }
@@ -105,6 +109,7 @@ impl Watcher for Traffic {
         if matches!(step.input, Input::VppDisconnected { .. }) {
             self.ended();
         }
+        self.asked |= matches!(step.input, Input::VppReplied { reply: Reply::Sticky(_), .. });
         // Last: a connection that was given up at this very instant leaves the answer unheard.
         if let Input::VppReplied { call, reply, .. } = step.input
             && let Some((vip, true)) = self.open.remove(call)
@@ -113,6 +118,7 @@ impl Watcher for Traffic {
             && step.engine.frontends().find(vip).is_some()
         {
             self.recreated.insert(vip, step.now);
+            self.ever.insert(vip, step.now);
         }
     }
 
@@ -144,9 +150,30 @@ impl Watcher for Traffic {
         }
     }
 
+    /// A VIP hashes as it is wanted, unless it had its recreate of these ten minutes.
+    fn settled(&mut self, rest: &Rest<'_>, ledger: &mut Ledger) {
+        let dataplane = rest.engine.dataplane();
+        if self.disturbed || dataplane.held_back().next().is_some() {
+            return;
+        }
+        for (vip, sticky) in rest.plugin.and_then(|plugin| plugin.sticky().ok()).unwrap_or_default() {
+            let Some(frontend) = rest.engine.frontends().find(vip) else { continue };
+            let waits = self.ever.get(&vip).is_some_and(|at| rest.now.since(*at) < RECREATE_PAUSE);
+            // Unknown is not a difference, where it has been asked for.
+            let waits = waits || self.asked && dataplane.is_sticky(vip).is_none();
+            if !waits && dataplane.trouble(vip).is_none() && rest.engine.warmup().is_open(vip) {
+                ledger.judge(Oracle::Sticky, rest.now, sticky == frontend.want.src_ip_sticky, || {
+                    format!("src-ip-sticky of {vip} is {sticky}, and nothing keeps it from a recreate")
+                });
+            }
+        }
+    }
+
     fn vpp_replaced(&mut self) {
+        self.asked = false;
         self.disturbed = false;
         self.flushable.clear();
         self.recreated.clear();
+        self.ever.clear();
     }
 }

@@ -20,6 +20,7 @@ use maglev_core::{Config, Engine, GoDuration, Instant};
 use super::{Configs, Effect, World};
 use crate::oracle::Oracle;
 use crate::script::{Behaviour, Conclusion, Scenario};
+use crate::watch::{Rest, Watcher as _};
 
 /// The world is looked at so often until it is at rest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -291,6 +292,7 @@ impl World {
         if self.now.since(self.last_change()) < LINK + self.finale.interval {
             let tried = engine.dataplane().out_of_sync();
             left.extend(tried.map(|(vip, _, _)| format!("{vip} is out of sync and will be tried again")));
+            left.extend(engine.dataplane().conf_trouble().map(|_| "lb conf will be tried again".to_owned()));
         }
         left.extend(self.unsure(engine));
         if left.is_empty() && !engine.dataplane().is_quiet() {
@@ -346,5 +348,8 @@ impl World {
         let silent = self.differences(engine, true).into_iter();
         let unstated: Vec<String> = if stated.is_empty() { silent.collect() } else { Vec::new() };
         self.ledger.judge(Oracle::Stated, now, unstated.is_empty(), || unstated.join("; "));
+        self.judge_stated(engine);
+        let rest = Rest { now, engine, plugin: self.link.plugin() };
+        self.watch.settled(&rest, &mut self.ledger);
     }
 }

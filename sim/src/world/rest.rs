@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
 use maglev_core::input::{FailCode, Failure, LocalFault, Outcome};
+use maglev_core::model::VipKey;
 use maglev_core::{Action, Engine, Input, Instant};
 
 use super::World;
@@ -37,6 +38,32 @@ impl World {
                 format!("a flow of {} stays with {server}, which is {state}", frontend.name)
             });
         }
+    }
+
+    /// Who is stated to be out of sync is. A call that is held back may be a flush, which nobody sees in VPP.
+    pub(super) fn judge_stated(&mut self, engine: &Engine) {
+        if engine.dataplane().held_back().next().is_some() {
+            return;
+        }
+        for (vip, _, reason) in engine.dataplane().out_of_sync() {
+            let is_here = |other: VipKey| other == vip;
+            let differs =
+                !self.differences_of(engine, true, &is_here).is_empty() || self.recreates(engine, vip);
+            self.ledger.judge(Oracle::StatedTrue, self.now, differs, || {
+                format!("{vip} is as wanted, and is stated to be out of sync: {reason}")
+            });
+        }
+    }
+
+    /// Whether a VIP has an encapsulation or stickiness that only a recreate can change.
+    fn recreates(&self, engine: &Engine, vip: VipKey) -> bool {
+        let (Some(frontend), Some(plugin)) = (engine.frontends().find(vip), self.link.plugin()) else {
+            return false;
+        };
+        let row = plugin.vips().into_iter().find(|row| row.vip == vip);
+        let sticky = plugin.sticky().unwrap_or_default().into_iter().find(|(other, _)| *other == vip);
+        row.is_some_and(|row| row.encap != frontend.want.encap)
+            || sticky.is_some_and(|(_, sticky)| sticky != frontend.want.src_ip_sticky)
     }
 
     /// A fresh start with the last file and the same verdicts wants the same.

@@ -7,6 +7,7 @@
 use maglev_core::model::{Flows, Read, Reply, Request, VipKey, Write};
 use maglev_core::{Action, CallId, GoDuration, Instant};
 
+use super::super::units::Units;
 use super::Step;
 use crate::oracle::{Ledger, Oracle};
 
@@ -18,6 +19,7 @@ const REST: u32 = 4;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
+    units: Units,
     /// The read of the drift check that is under way, and when the next one may follow.
     drift: Option<CallId>,
     drift_after: Instant,
@@ -44,10 +46,12 @@ const fn is_removal(request: &Request) -> bool {
     matches!(request, Request::Write(Write::DelAs { flows: Flows::Flush, .. }))
 }
 
-/// Servers that VPP holds and nobody wants, of frontends that may be written.
-fn surplus(step: &Step<'_>) -> usize {
+/// Servers that VPP holds and nobody wants, of frontends that may be written. A recreate takes its servers out without a
+/// flush each.
+fn surplus(units: &Units, step: &Step<'_>) -> usize {
     let of = |vip: VipKey| {
-        let frontend = step.engine.frontends().find(vip).filter(|_| step.engine.warmup().is_open(vip))?;
+        let may = step.engine.warmup().is_open(vip) && !units.is_under_way(vip.prefix);
+        let frontend = step.engine.frontends().find(vip).filter(|_| may)?;
         let seen = step.engine.dataplane().seen(vip)?;
         let is_wanted =
             |server| frontend.want.servers.binary_search_by_key(server, |wanted| wanted.address).is_ok();
@@ -58,7 +62,7 @@ fn surplus(step: &Step<'_>) -> usize {
 
 impl Pace {
     pub(super) fn ended(&mut self) {
-        *self = Self::default();
+        *self = Self { units: core::mem::take(&mut self.units), ..Self::default() };
     }
 
     pub(super) fn answered(
@@ -76,7 +80,8 @@ impl Pace {
         if is_flush(request) {
             self.flushes.retain(|other| *other != call);
             self.removals -= usize::from(is_removal(request));
-            if *reply == Reply::Done {
+            // Before there were many none was paced.
+            if *reply == Reply::Done && self.many {
                 self.flush_after = rested;
             }
         }
@@ -84,6 +89,7 @@ impl Pace {
 
     /// What the step sends.
     pub(super) fn step(&mut self, now: Instant, step: &Step<'_>, ledger: &mut Ledger) {
+        self.units.step(step);
         let mut sent = Vec::new();
         let mut before = None;
         let mut is_spot = false;
@@ -114,7 +120,7 @@ impl Pace {
     }
 
     fn flush(&mut self, sent: &[(CallId, bool)], now: Instant, step: &Step<'_>, ledger: &mut Ledger) {
-        let due = surplus(step).saturating_sub(self.removals);
+        let due = surplus(&self.units, step).saturating_sub(self.removals);
         self.many |= due > FLUSHES_AT_ONCE;
         if !sent.is_empty() {
             ledger.judge(Oracle::PacedFlushes, step.now, sent.len() <= FLUSHES_AT_ONCE, || {
@@ -128,6 +134,6 @@ impl Pace {
         }
         self.flushes.extend(sent.iter().map(|(call, _)| *call));
         self.removals += sent.iter().filter(|(_, is_removal)| *is_removal).count();
-        self.many &= surplus(step) > self.removals;
+        self.many &= surplus(&self.units, step) > self.removals;
     }
 }
