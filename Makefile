@@ -40,6 +40,7 @@ bench: ## speed and memory beside their goals; `make bench ONLY=engine` measures
 
 snapshots: ## write snapshots anew; then read `git diff snapshots` as you would read code
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 $(CARGO) test --locked --test it
+	INSTA_UPDATE=always $(CARGO) test --locked -p maglev-sim --test mass
 	git --no-pager diff --stat -- snapshots
 
 journals: ## make the hashes of the recorded journals anew, after a change of what the engine answers

@@ -160,7 +160,10 @@ impl Backend {
         }
         let (check, jitter) = (self.check.as_ref()?, self.jitter.as_ref()?);
         Some(match self.started {
-            Some(started) => started + jitter.interval(self.probes, self.interval(check)),
+            Some(started) => {
+                let clock = started.since_start().subsec_nanos() * u32::from(mutant!(JitterByClock));
+                started + jitter.interval(self.probes + u64::from(clock), self.interval(check))
+            }
             None => now + jitter.first(check.timing.fast_interval),
         })
     }

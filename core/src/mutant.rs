@@ -88,6 +88,8 @@ mutants! {
         JitterOfOthers "jitter-of-others" "3: the probes of one backend move those of the others"
         JitterByName "jitter-by-name" "3: the jitter depends on the backend's name, so that a rename moves probes"
         JitterByPosition "jitter-by-position" "3: the jitter depends on the position in the file, so that one more backend moves the others"
+        JitterByCount "jitter-by-count" "3: the jitter depends on how many backends there are, so that one more moves all others"
+        JitterByClock "jitter-by-clock" "3: the jitter depends on the clock"
         FirstProbesAtOnce "first-probes-at-once" "3: first probes are not spread"
         ComplaintsRepeat "complaints-repeat" "3: each inconclusive result is logged, not one per cause and minute"
     }
@@ -221,6 +223,7 @@ mutants! {
     }
     "pace" {
         VppNeverRests "vpp-never-rests" "6: flushes and the drift check leave VPP no time between two calls"
+        DriftNeverRests "drift-never-rests" "6: the drift check leaves VPP no time between two reads"
         FlushesNotPaced "flushes-not-paced" "6: more than eight flushes go out at once"
     }
     "round" {
@@ -232,6 +235,7 @@ mutants! {
     "reload" {
         EmptiedFileAccepted "emptied-file-accepted" "2: a reload to zero frontends is accepted without force"
         ReloadNotSynced "reload-not-synced" "6: a reload causes no dump and no sync-all"
+        ReloadRedrawsJitter "reload-redraws-jitter" "8: every reload changes the jitter of all probes to come"
         WeightsNotReloaded "weights-not-reloaded" "8: configured weights stay what they were"
         PoolOrderNotReloaded "pool-order-not-reloaded" "8: backends stay in the pool that they were in"
         ThresholdsNotReloaded "thresholds-not-reloaded" "8: rise and fall stay what they were"

@@ -12,6 +12,7 @@ use maglev_sim::oracle::Counts;
 use maglev_sim::{Report, Settings, swarm};
 
 use crate::scenarios::scenarios;
+use crate::support::shelf;
 
 pub use run::play;
 
@@ -53,16 +54,24 @@ fn every_seed_keeps_the_rules_in_the_real_loop_too() {
         lanes.into_iter().flat_map(|lane| lane.join().expect("a lane catches its panics")).collect()
     });
     let mut counts = Counts::default();
-    let mut steps = 0;
+    let (mut steps, mut hash) = (0, 0_u128);
     for report in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
         counts.add(&report.counts);
         steps += report.steps;
+        hash = hash.wrapping_add(report.hash);
     }
     println!("lane B: {} seeds, each twice, {steps} steps", results.len());
     let mut failed: Vec<_> =
         results.iter().filter_map(|(seed, result)| Some((*seed, result.as_ref().err()?))).collect();
     failed.sort();
-    let Some((seed, _)) = failed.first() else { return };
+    let Some((seed, _)) = failed.first() else {
+        if (from, seeds) == (0, SEEDS) {
+            // A change that nobody meant is seen here although every rule holds.
+            let sum = format!("{seeds} seeds, {steps} steps, hash {hash:032x}");
+            shelf("mass").bind(|| insta::assert_snapshot!("lane-b", sum));
+        }
+        return;
+    };
     let all: Vec<String> = failed.iter().take(20).map(|(seed, why)| format!("seed {seed}: {why}")).collect();
     let plot = swarm::plot(*seed);
     let shown = plot.configs().map(|configs| play(&plot.scenario, configs, Settings::FULL));

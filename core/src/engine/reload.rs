@@ -58,7 +58,10 @@ impl Engine {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
-        let seed = self.seed ^ (u64::from(slot) * u64::from(mutant!(JitterByPosition)));
+        let count = self.config.backends().len() as u64;
+        let seed = self.seed
+            ^ (u64::from(slot) * u64::from(mutant!(JitterByPosition)))
+            ^ (count * u64::from(mutant!(JitterByCount)));
         let fresh = Backend::new(backend, seed, now);
         self.slots[slot as usize] = Some(Backend { revision: self.changes, ..fresh });
         self.plan_probe(slot, now);
@@ -246,6 +249,7 @@ impl Engine {
             let seed = self.seed;
             backend.aim(seed);
         }
+        backend.probes += u64::from(mutant!(ReloadRedrawsJitter));
         let after = backend.state();
         let same_probing = !retargeted || mutant!(RetargetSameGeneration);
         if !same_probing || (before != after) || mutant!(ReloadProbesAtOnce) {

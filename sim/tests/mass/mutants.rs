@@ -20,8 +20,12 @@ pub fn mutants() -> Vec<String> {
     let matrix = Matrix { rows: chosen.filter_map(row).collect() };
     std::panic::set_hook(hook);
     println!("\n{matrix}mutants: {}, in {:.1} s", matrix.score(), watch.seconds());
+    let mut wrong: Vec<String> =
+        matrix.alive().map(|name| format!("{name} is alive after {SEEDS} seeds")).collect();
     if only.is_none() {
         println!("{}", matrix.lonely());
+        wrong.extend(matrix.unexplained());
+        wrong.extend(super::pins::differs("alone", &matrix.lonely()));
     }
-    matrix.alive().map(|name| format!("{name} is alive after {SEEDS} seeds")).collect()
+    wrong
 }
