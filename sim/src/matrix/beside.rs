@@ -20,6 +20,7 @@ pub(super) const fn reason(oracle: Oracle) -> Option<&'static str> {
         Oracle::Deadly => "a VPP that dies again and again never comes to rest",
         Oracle::Order => "what goes beside a create or a delete breaks the order of stages as well",
         Oracle::ConfFirst => "settings that come late are missed at rest",
+        Oracle::KnownVip => "a VIP that is gone and taken as held is missed at rest as well",
         Oracle::FlushReason => {
             "a flush without a reason is a wrong wish, which the naive recomputation sees first"
         }

@@ -63,8 +63,9 @@ impl<C: Choices> Act<'_, C> {
         if self.site.is_crowd {
             self.crowd();
         } else {
-            self.beginning();
-            self.straggler();
+            // Where a recreate waits for all on its prefix, one of them should be late.
+            let odds = if self.beginning() { 2 } else { 10 };
+            self.straggler(odds);
         }
         self.loop_at_start();
         let kinds: Vec<Kind> =
@@ -81,9 +82,10 @@ impl<C: Choices> Act<'_, C> {
         self.events.sort_by_key(|(at, _)| *at);
     }
 
-    /// How the world is found when maglevd starts.
-    fn beginning(&mut self) {
-        if self.choices.one_in(12, "other encapsulation at the start") {
+    /// How the world is found when maglevd starts. True if each VIP has to be recreated.
+    fn beginning(&mut self) -> bool {
+        let is_old = self.choices.one_in(12, "other encapsulation at the start");
+        if is_old {
             // What a file of another family has left: each VIP needs a recreate, which waits for those beside it.
             let encap = if self.site.is_six() { Encap::Gre4 } else { Encap::Gre6 };
             for front in &self.site.frontends {
@@ -96,13 +98,14 @@ impl<C: Choices> Act<'_, C> {
             0 => VppChange::Absent,
             1 => VppChange::NoPlugin,
             2 => VppChange::Slow(Duration::from_millis(20)),
-            _ => return,
+            _ => return is_old,
         };
         self.events.push((Instant::START, Happening::Vpp(change)));
         if change != VppChange::Slow(Duration::from_millis(20)) {
             let at = self.instant(&[(Duration::ZERO, self.length)]);
             self.events.push((at, Happening::Vpp(VppChange::Up)));
         }
+        is_old
     }
 
     /// When things happen: all the time, or in one or two bursts with peace between them.
@@ -439,8 +442,10 @@ impl<C: Choices> Act<'_, C> {
             let who = Who::Address(self.server());
             self.events.push((from, Happening::Backend { who, behaviour: Behaviour::OneIn(2) }));
             // What only a drift check finds has to be found beside it too.
-            let write = self.foreign();
-            self.events.push((from, Happening::Foreign(write)));
+            for _ in 0..3 {
+                let write = self.foreign();
+                self.events.push((from, Happening::Foreign(write)));
+            }
         }
         if self.choices.one_in(3, "last reload") {
             let config = (*self.choices.of(&NAMES, "last file")).to_owned();

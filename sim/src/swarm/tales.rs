@@ -74,8 +74,8 @@ impl<C: Choices> Act<'_, C> {
 
     /// One is not known, so that warm-up takes its time; another one, of a frontend that is released perhaps, is unknown
     /// again when a third is disabled.
-    pub(super) fn straggler(&mut self) {
-        if !self.choices.one_in(10, "straggler") {
+    pub(super) fn straggler(&mut self, odds: u32) {
+        if !self.choices.one_in(odds, "straggler") {
             return;
         }
         let blind = |address| Happening::Backend {
@@ -91,6 +91,9 @@ impl<C: Choices> Act<'_, C> {
         self.push(at, Happening::Operator(Command::Resume { backend }));
         let backend = self.site.early_name(self.choices);
         self.push(at + Duration::from_millis(300), Happening::Operator(Command::Disable { backend }));
+        if self.choices.one_in(3, "reload beside a straggler") {
+            self.reload_to(self.site.min_delay() + Duration::from_secs(1), NAMES[1]);
+        }
     }
 
     /// Somebody has left an all-port VIP on the address of a server of ours, which leads back to us.

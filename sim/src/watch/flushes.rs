@@ -95,9 +95,13 @@ impl Flushes {
     fn sent(&mut self, call: CallId, write: &Write, step: &Step<'_>, ledger: &mut Ledger) {
         let Some(vip) = write.vip() else { return };
         self.open.insert(call, write.clone());
-        // Who counted on flows before it was there had none of it.
-        if matches!(write, Write::AddVip { .. }) && self.kept.remove(&vip) {
-            self.perhaps_kept.insert(vip);
+        if matches!(write, Write::AddVip { .. }) {
+            // Its flush may be late, where its servers are.
+            self.allowed.insert(vip);
+            // Who counted on flows before it was there had none of it.
+            if self.kept.remove(&vip) {
+                self.perhaps_kept.insert(vip);
+            }
         }
         if step.engine.frontends().find(vip).is_none() || self.units.is_under_way(vip.prefix) {
             return;
@@ -105,7 +109,6 @@ impl Flushes {
         match write {
             Write::AddVip { .. } => {
                 self.creating.insert(vip);
-                self.allowed.insert(vip);
             }
             Write::FlushVip { .. } => {
                 let may = self.allowed.contains(&vip) || !self.spared.contains(&vip);
