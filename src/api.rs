@@ -11,7 +11,9 @@ mod door;
 mod error;
 mod explain;
 mod look;
+mod san;
 mod service;
+mod tls;
 mod vpp;
 mod watch;
 mod words;
@@ -36,6 +38,8 @@ use crate::reload::Reloader;
 
 pub use caller::{Caller, Role};
 pub use door::{Doors, SocketError};
+pub use san::San;
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// The largest request: a configuration of 50,000 backends has about 7 MB.
 const REQUEST_BYTES_MAX: usize = 16 << 20;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser};
 
+use crate::api::San;
 use crate::journal::SIZE_MIN;
 use crate::log::{Format, Threshold};
 
@@ -59,7 +60,7 @@ pub struct Flags {
         default_value = "/run/vpp/stats.sock"
     )]
     pub vpp_stats_addr: PathBuf,
-    /// Where the API listens on TCP: who reaches it is an operator. Empty: nowhere.
+    /// Where the API listens on TCP: without TLS, who reaches it is an operator. Empty: nowhere.
     #[arg(long, env = "MAGLEV_GRPC_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub grpc_addr: String,
     /// The API's Unix socket. Empty: none.
@@ -71,7 +72,30 @@ pub struct Flags {
         default_value = "/run/vpp-maglev/maglevd.sock"
     )]
     pub grpc_socket: PathBuf,
-    /// Let the API listen beyond loopback, although everybody who reaches it is an operator.
+    /// The certificate of the API on TCP, in PEM, and those between it and its authority: TCP is TLS from then on.
+    #[arg(
+        long,
+        env = "MAGLEV_GRPC_TLS_CERT",
+        value_name = "FILE",
+        requires_all = ["grpc_tls_key", "grpc_tls_client_ca"]
+    )]
+    pub grpc_tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM.
+    #[arg(long, env = "MAGLEV_GRPC_TLS_KEY", value_name = "FILE", requires = "grpc_tls_cert")]
+    pub grpc_tls_key: Option<PathBuf>,
+    /// The authorities of clients, in PEM: who has a certificate of them may look.
+    #[arg(long, env = "MAGLEV_GRPC_TLS_CLIENT_CA", value_name = "FILE", requires = "grpc_tls_cert")]
+    pub grpc_tls_client_ca: Option<PathBuf>,
+    /// Whose certificates may change things: exact names in them (DNS, URI or e-mail), with commas between.
+    #[arg(
+        long,
+        env = "MAGLEV_GRPC_OPERATORS",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        requires = "grpc_tls_cert"
+    )]
+    pub grpc_operators: Vec<San>,
+    /// Let the API listen beyond loopback without TLS, although everybody who reaches it is an operator.
     #[arg(
         long,
         env = "MAGLEV_INSECURE",

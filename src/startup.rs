@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use maglev_core::Event;
 
-use crate::api::{Api, Doors, SocketError};
+use crate::api::{Api, Doors, SocketError, Tls, TlsError, TlsFiles};
 use crate::cli::Flags;
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, Loaded, Options};
@@ -34,10 +34,13 @@ pub enum StartError {
     /// The API's socket: name another one.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// A file of the API's TLS: name another one.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The API would listen for everybody.
     #[error(
         "cannot listen on {address} (--grpc-addr): who reaches it is an operator, and it can be reached from other hosts; \
-         name an address of loopback, or say --insecure if that is meant"
+         give it certificates (--grpc-tls-cert), name an address of loopback, or say --insecure if that is meant"
     )]
     Exposed {
         /// Where.
@@ -56,9 +59,12 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(err) => ExitCode::from(err.exit_code()),
-            Self::Listen(_) | Self::Socket(_) | Self::Exposed { .. } | Self::Journal(_) | Self::System(_) => {
-                ExitCode::FAILURE
-            }
+            Self::Listen(_)
+            | Self::Socket(_)
+            | Self::Tls(_)
+            | Self::Exposed { .. }
+            | Self::Journal(_)
+            | Self::System(_) => ExitCode::FAILURE,
         }
     }
 
@@ -68,7 +74,12 @@ impl StartError {
             Self::Config(err) => {
                 log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
             }
-            Self::Listen(_) | Self::Socket(_) | Self::Exposed { .. } | Self::Journal(_) | Self::System(_) => {
+            Self::Listen(_)
+            | Self::Socket(_)
+            | Self::Tls(_)
+            | Self::Exposed { .. }
+            | Self::Journal(_)
+            | Self::System(_) => {
                 tracing::error!(err = %self, "start-failed");
             }
         }
@@ -190,10 +201,10 @@ fn connector(flags: &Flags) -> Option<UnixConnector> {
 
 /// Takes the API's doors. A socket that cannot be had is no reason not to serve: hosts of Go's vpp-maglev lack its folder.
 async fn doors(flags: &Flags) -> Result<Doors, StartError> {
-    let mut doors = Doors::default();
+    let mut doors = Doors { tls: tls(flags)?, ..Doors::default() };
     if !flags.grpc_addr.is_empty() {
         let door = open("--grpc-addr", &flags.grpc_addr).await?;
-        if !door.is_loopback() && !flags.insecure {
+        if doors.tls.is_none() && !door.is_loopback() && !flags.insecure {
             return Err(StartError::Exposed { address: flags.grpc_addr.clone() });
         }
         doors.tcp = Some(door.into_listener());
@@ -208,6 +219,16 @@ async fn doors(flags: &Flags) -> Result<Doors, StartError> {
         }
     }
     Ok(doors)
+}
+
+fn tls(flags: &Flags) -> Result<Option<Tls>, TlsError> {
+    // The flags want all three or none.
+    let (Some(cert), Some(key), Some(client_ca)) =
+        (&flags.grpc_tls_cert, &flags.grpc_tls_key, &flags.grpc_tls_client_ca)
+    else {
+        return Ok(None);
+    };
+    Tls::read(TlsFiles { cert, key, client_ca }, flags.grpc_operators.iter().cloned()).map(Some)
 }
 
 async fn open(flag: &'static str, address: &str) -> Result<Door, ListenError> {

@@ -1,6 +1,7 @@
-//! The doors: TCP and a Unix socket. Who comes in is known from here on.
+//! The doors: TCP, with TLS or without, and a Unix socket. Who comes in is known from here on.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -11,15 +12,22 @@ use std::time::Duration;
 use maglev_core::Clock as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::caller::{Caller, Role};
+use super::tls::Tls;
 use crate::clock::SystemClock;
 
 /// Connections at once, over all doors; the next ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 1_024;
+/// From being let in to the first byte: each client of gRPC speaks at once, and who does not holds a place for nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// TLS handshakes at once. They take no connection's place: who has not proved anything must not keep others out.
+const HANDSHAKES_MAX: usize = 256;
 /// A pause after a failed `accept` (no descriptors left), which would fail again at once.
 const RECOVERY: Duration = Duration::from_millis(100);
 
@@ -49,8 +57,10 @@ pub enum SocketError {
 /// The doors of the API, taken and not yet open.
 #[derive(Debug, Default)]
 pub struct Doors {
-    /// On TCP. Who comes in is an operator: see docs/api.md.
+    /// On TCP.
     pub tcp: Option<TcpListener>,
+    /// How TCP proves who calls. Without it, who comes in is an operator: see docs/api.md.
+    pub tls: Option<Tls>,
     /// The Unix socket.
     pub unix: Option<UnixListener>,
 }
@@ -82,46 +92,114 @@ impl Doors {
 
     /// Lets visitors in for ever.
     pub(super) fn open(self, clock: SystemClock) -> (mpsc::Receiver<io::Result<Visit>>, Vec<AbortHandle>) {
-        let mut tasks = Vec::new();
         let (sender, visitors) = mpsc::channel(1);
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        if let Some(listener) = self.tcp {
-            let (sender, room) = (sender.clone(), room.clone());
-            let task = tokio::spawn(async move {
-                loop {
-                    let Ok(place) = room.clone().acquire_owned().await else { return };
-                    match listener.accept().await {
-                        Ok((stream, from)) => {
-                            let caller = Caller { who: format!("tcp {from}"), role: Role::Operator };
-                            let _ = stream.set_nodelay(true);
-                            if sender.send(Ok(Visit::new(Wire::Tcp(stream), caller, place))).await.is_err() {
-                                return;
-                            }
-                        }
-                        Err(_) => clock.sleep_until(clock.now() + RECOVERY).await,
-                    }
+        let hall = Hall { sender, room: Arc::new(Semaphore::new(CONNECTIONS_MAX)), clock };
+        let tcp = self.tcp.map(|listener| match self.tls {
+            Some(tls) => tokio::spawn(hall.clone().tls(listener, tls)),
+            None => tokio::spawn(hall.clone().tcp(listener)),
+        });
+        let unix = self.unix.map(|listener| tokio::spawn(hall.unix(listener)));
+        (visitors, tcp.iter().chain(&unix).map(tokio::task::JoinHandle::abort_handle).collect())
+    }
+}
+
+/// Where all doors lead.
+#[derive(Clone)]
+struct Hall {
+    sender: mpsc::Sender<io::Result<Visit>>,
+    room: Arc<Semaphore>,
+    clock: SystemClock,
+}
+
+/// Nobody takes visitors any more.
+struct Closed;
+
+impl Hall {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Closed> {
+        self.room.clone().acquire_owned().await.map_err(|_| Closed)
+    }
+
+    async fn lead(
+        &self,
+        wire: Wire,
+        caller: Caller,
+        place: OwnedSemaphorePermit,
+        patience: Duration,
+    ) -> Result<(), Closed> {
+        let (clock, end) = (self.clock, self.clock.now() + patience);
+        let silence: Silence = Box::pin(async move { clock.sleep_until(end).await });
+        let visit = Visit { wire, caller, silence: Some(silence), _place: place };
+        self.sender.send(Ok(visit)).await.map_err(|_| Closed)
+    }
+
+    async fn recover(&self) {
+        self.clock.sleep_until(self.clock.now() + RECOVERY).await;
+    }
+
+    async fn unix(self, listener: UnixListener) -> Result<(), Closed> {
+        loop {
+            let place = self.place().await?;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let caller = peer(&stream);
+                    self.lead(Wire::Unix(stream), caller, place, SILENCE_MAX).await?;
                 }
-            });
-            tasks.push(task.abort_handle());
+                Err(_) => self.recover().await,
+            }
         }
-        if let Some(listener) = self.unix {
-            let task = tokio::spawn(async move {
-                loop {
-                    let Ok(place) = room.clone().acquire_owned().await else { return };
-                    match listener.accept().await {
-                        Ok((stream, _)) => {
-                            let caller = peer(&stream);
-                            if sender.send(Ok(Visit::new(Wire::Unix(stream), caller, place))).await.is_err() {
-                                return;
-                            }
-                        }
-                        Err(_) => clock.sleep_until(clock.now() + RECOVERY).await,
-                    }
+    }
+
+    async fn tcp(self, listener: TcpListener) -> Result<(), Closed> {
+        loop {
+            let place = self.place().await?;
+            match listener.accept().await {
+                Ok((stream, from)) => {
+                    let caller = Caller { who: format!("tcp {from}"), role: Role::Operator };
+                    let _ = stream.set_nodelay(true);
+                    self.lead(Wire::Tcp(stream), caller, place, SILENCE_MAX).await?;
                 }
-            });
-            tasks.push(task.abort_handle());
+                Err(_) => self.recover().await,
+            }
         }
-        (visitors, tasks)
+    }
+
+    async fn tls(self, listener: TcpListener, tls: Tls) -> Result<(), Closed> {
+        // They end with the door.
+        let mut handshakes = JoinSet::new();
+        while !self.sender.is_closed() {
+            while handshakes.try_join_next().is_some() {}
+            if handshakes.len() >= HANDSHAKES_MAX {
+                handshakes.join_next().await;
+            }
+            match listener.accept().await {
+                Ok((stream, from)) => {
+                    handshakes.spawn(self.clone().admit(stream, from, tls.clone()));
+                }
+                Err(_) => self.recover().await,
+            }
+        }
+        Err(Closed)
+    }
+
+    /// Lets somebody in who proves who they are, in time.
+    async fn admit(self, stream: TcpStream, from: SocketAddr, tls: Tls) -> Result<(), Closed> {
+        let _ = stream.set_nodelay(true);
+        let end = self.clock.now() + tls.patience;
+        let met = select! {
+            met = tls.meet(stream, from) => met,
+            () = self.clock.sleep_until(end) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        match met {
+            Ok((stream, caller)) => {
+                let place = self.place().await?;
+                self.lead(Wire::Tls(Box::new(stream)), caller, place, tls.patience).await
+            }
+            // For whoever searches: anybody can make as many of these as they like.
+            Err(err) => {
+                tracing::debug!(%from, %err, "client-refused");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -137,24 +215,21 @@ fn peer(stream: &UnixStream) -> Caller {
     Caller { who: format!("unix uid {} gid {}{pid}", peer.uid(), peer.gid()), role }
 }
 
+/// Ends when a visitor has said nothing for too long.
+type Silence = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A connection and who is at its other end.
-#[derive(Debug)]
 pub(super) struct Visit {
     wire: Wire,
     caller: Caller,
+    silence: Option<Silence>,
     _place: OwnedSemaphorePermit,
 }
 
-#[derive(Debug)]
 enum Wire {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
-}
-
-impl Visit {
-    const fn new(wire: Wire, caller: Caller, place: OwnedSemaphorePermit) -> Self {
-        Self { wire, caller, _place: place }
-    }
 }
 
 impl Connected for Visit {
@@ -171,10 +246,19 @@ impl AsyncRead for Visit {
         cx: &mut Context<'_>,
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.wire {
+        let read = match &mut self.wire {
             Wire::Tcp(stream) => Pin::new(stream).poll_read(cx, to),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, to),
             Wire::Unix(stream) => Pin::new(stream).poll_read(cx, to),
+        };
+        if read.is_ready() {
+            self.silence = None;
+        } else if let Some(silence) = &mut self.silence
+            && silence.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        read
     }
 }
 
@@ -182,6 +266,7 @@ impl AsyncWrite for Visit {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.wire {
             Wire::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, from),
             Wire::Unix(stream) => Pin::new(stream).poll_write(cx, from),
         }
     }
@@ -189,6 +274,7 @@ impl AsyncWrite for Visit {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.wire {
             Wire::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Wire::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -196,6 +282,7 @@ impl AsyncWrite for Visit {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.wire {
             Wire::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Wire::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

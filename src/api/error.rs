@@ -29,8 +29,8 @@ pub(super) fn invalid(field: &str, text: &str) -> Box<Status> {
 /// The caller may only look.
 pub(super) fn no_operator(caller: &Caller) -> Box<Status> {
     let text = format!(
-        "{caller} may look but not change anything: connect as root, as the daemon's user or as a member of its group \
-         through the Unix socket, or from this host"
+        "{caller} is a viewer, who may look but not change anything; operators are root, the daemon's user and members of \
+         its group through the Unix socket, and certificates with a name that --grpc-operators lists"
     );
     Box::new(Status::permission_denied(text))
 }

@@ -329,7 +329,7 @@ fn serve(
     let (handle, reloader, file) = (handle.clone(), reloader.clone(), file.to_owned());
     let options = Options::default();
     Api { handle, reloader, events, clock, file, options, reflection: true }
-        .serve(Doors { tcp: Some(listener), unix: None })
+        .serve(Doors { tcp: Some(listener), ..Doors::default() })
 }
 
 async fn start_daemon(

@@ -1,5 +1,7 @@
 //! The API of the real daemon in this process, asked by a real client over real sockets.
 
+mod tls;
+
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
@@ -44,7 +46,7 @@ async fn served() -> (Served, Client, String) {
     site.start();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut doors = Doors { tcp: Some(listener), unix: None };
+    let mut doors = Doors { tcp: Some(listener), ..Doors::default() };
     doors.take_socket(&socket(&site)).await.unwrap();
     let site = Served { serving: site.api().serve(doors), site };
     let client = client(&format!("http://{address}")).await;

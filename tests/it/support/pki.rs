@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -33,15 +33,32 @@ impl Authority {
 
     /// A server's settings with a certificate for `name`.
     pub fn server(&self, name: &str, validity: Validity) -> Arc<ServerConfig> {
+        let (certificate, key) = self.sign(CertificateParams::new(vec![name.into()]).unwrap(), validity);
+        settings(&certificate, &key)
+    }
+
+    /// A certificate with these names and its key, as a file has them.
+    pub fn issue(&self, names: &[SanType], validity: Validity) -> Issued {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names.to_vec();
+        let (certificate, key) = self.sign(params, validity);
+        Issued { cert: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    fn sign(&self, mut params: CertificateParams, validity: Validity) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.into()]).unwrap();
         if validity == Validity::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2020, 2, 1);
         }
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        settings(&certificate, &key)
+        (params.signed_by(&key, &self.0).unwrap(), key)
     }
+}
+
+/// A certificate and its key, in PEM.
+pub struct Issued {
+    pub cert: String,
+    pub key: String,
 }
 
 /// A server's settings with a certificate that nobody but itself signed.
