@@ -31,7 +31,7 @@ use crate::action::Action;
 use crate::config::Lb;
 use crate::event::{Cause, Event};
 use crate::frontend::Frontends;
-use crate::input::{CallId, VppProcess};
+use crate::input::{CallId, ConnectionId, VppProcess};
 use crate::model::{LbConf, Request, VipKey, Write};
 use crate::reconcile::{self, Seen, Stage};
 use crate::time::{Instant, earliest};
@@ -215,6 +215,11 @@ impl Dataplane {
     /// Whether VPP is connected and its picture whole.
     pub const fn has_picture(&self) -> bool {
         self.picture
+    }
+
+    /// The connection, if there is one.
+    pub const fn connection(&self) -> Option<ConnectionId> {
+        self.link.connection()
     }
 
     /// Whether VPP is connected.
@@ -430,9 +435,12 @@ impl Dataplane {
     fn pump_ready(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
         while self.room() > 0 {
             let Some((patient, key)) = self.next_ready(ctx) else { break };
-            self.deaths.remove(&key);
             if !self.step(ctx, key, out) {
                 self.ready.remove(&(patient, key));
+            }
+            // While a stage of it is under way it has not had its turn: its dead do not wait for the window.
+            if self.vips.get(&key).is_none_or(|vip| vip.open == 0) {
+                self.deaths.remove(&key);
             }
         }
     }
@@ -533,6 +541,11 @@ impl Dataplane {
             self.vips.entry(key).or_default().sent(call, write, stage, ctx.now);
         }
     }
+}
+
+/// What a VIP is after `write`.
+pub(crate) fn fold(seen: &mut Option<Seen>, write: &Write) {
+    Vip::fold(seen, write);
 }
 
 /// Adds an event to the actions.
