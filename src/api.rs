@@ -11,6 +11,7 @@ mod door;
 mod error;
 mod explain;
 mod look;
+mod plan;
 mod san;
 mod service;
 mod tls;

@@ -3,6 +3,7 @@
 mod commands;
 mod look;
 mod parts;
+mod plan;
 mod reasons;
 mod reload;
 mod state;
@@ -30,6 +31,7 @@ use crate::warmup::{Milestone, Phase, Warmup};
 use core::time::Duration;
 
 pub use parts::{BackendDetail, Part, WarmupView};
+pub use plan::{Plan, PlannedCall, When, Wish};
 pub use reasons::WeightReason;
 pub use view::{AWAITED_MAX, BackendView, FrontendView, HoldView, MemberView, PoolView, ServerView, View};
 

@@ -235,6 +235,8 @@ mutants! {
     "reload" {
         EmptiedFileAccepted "emptied-file-accepted" "2: a reload to zero frontends is accepted without force"
         ReloadNotSynced "reload-not-synced" "6: a reload causes no dump and no sync-all"
+        PlanOfOldFile "plan-of-old-file" "8: the plan of a configuration is that of a mere sync"
+        PlanWithoutRemovals "plan-without-removals" "6: a plan does not tell of servers and VIPs that go"
         ReloadRedrawsJitter "reload-redraws-jitter" "8: every reload changes the jitter of all probes to come"
         WeightsNotReloaded "weights-not-reloaded" "8: configured weights stay what they were"
         PoolOrderNotReloaded "pool-order-not-reloaded" "8: backends stay in the pool that they were in"

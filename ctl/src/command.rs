@@ -2,6 +2,7 @@
 
 mod change;
 mod look;
+mod plan;
 
 use tonic::{Status, Streaming};
 
@@ -49,6 +50,8 @@ async fn dispatch(client: &mut Client, parsed: &Parsed, flags: &Flags) -> Result
             change::backend(&mut look, parsed, flags).await
         }
         Verb::SetWeight => change::weight(&mut look, parsed, flags).await,
+        Verb::ShowVppLbPlan => plan::of_sync(look.client, parsed).await,
+        Verb::ConfigPlan => plan::of_config(look.client, parsed, flags).await,
         Verb::ConfigCheck => change::check(look.client, parsed).await,
         Verb::ConfigReload => change::reload(look.client, parsed, flags).await,
         Verb::SyncVppLbState => change::sync(look.client, parsed, flags).await,

@@ -118,7 +118,9 @@ pub enum Verb {
     SetWeight,
     ExplainBackend,
     ExplainFrontend,
+    ShowVppLbPlan,
     ConfigCheck,
+    ConfigPlan,
     ConfigReload,
     SyncVppLbState,
     WatchEvents,
@@ -169,6 +171,11 @@ pub const RULES: &[Rule] = &[
     rule("show vpp lb state [<frontend>]", Verb::ShowVppLbState, "VPP's table beside the wanted one"),
     rule("show vpp lb diff [<frontend>]", Verb::ShowVppLbDiff, "only what differs from what is wanted"),
     rule(
+        "show vpp lb plan [<frontend>]",
+        Verb::ShowVppLbPlan,
+        "the calls that a sync would make now, without making them",
+    ),
+    rule(
         "show events {last <count> | level <level>}",
         Verb::ShowEvents,
         "the latest events: 20, unless told otherwise",
@@ -185,6 +192,11 @@ pub const RULES: &[Rule] = &[
     rule("explain backend <backend>", Verb::ExplainBackend, "why a backend gets the traffic that it gets"),
     rule("explain frontend <frontend>", Verb::ExplainFrontend, "why a frontend is in its state"),
     rule("config check [<file>]", Verb::ConfigCheck, "check a file, or the daemon's own, and change nothing"),
+    rule(
+        "config plan [<file>]",
+        Verb::ConfigPlan,
+        "the calls to VPP that a file, or the daemon's own, would cause, without making them",
+    ),
     rule("config reload [<file>]", Verb::ConfigReload, "put a file, or the daemon's own, in force"),
     rule(
         "sync vpp lb state [<frontend>]",
@@ -214,5 +226,5 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("set", "change a backend or a weight"),
     ("set backend", "pause, resume, enable or disable a backend"),
     ("explain", "why things are as they are"),
-    ("config", "check a configuration or put it in force"),
+    ("config", "check a configuration, plan it, or put it in force"),
 ];

@@ -3,12 +3,14 @@
 mod backend;
 mod daemon;
 mod frontend;
+mod plan;
 mod record;
 mod vpp;
 
 pub use backend::{backend, backends, healthcheck, healthchecks};
 pub use daemon::{checked, daemon, explained, reloaded, warmup};
 pub use frontend::{frontend, frontends, held, sync};
+pub use plan::plan;
 pub use record::{gap, record, records};
 pub use vpp::{difference, info, ordered, table};
 

@@ -103,6 +103,8 @@ oracles! {
     Stated "isolation/stated", "Every lasting difference is stated as out-of-sync.", when "the world has settled";
     StatedTrue "isolation/stated-true", "Who is stated to be out of sync is.", when "the world has settled, a frontend is out of sync, and no call is held back";
 
+    PlanKept "calls/plan-kept", "What a plan says of a reload or a sync is done, VIP by VIP, and nothing else.", when "a reload or a sync finds VPP as maglevd takes it for, stickiness read, at rest and in sync, and for each call until VPP is as wanted or something else happens";
+
     Shutdown "process/shutdown", "After SIGTERM only the rest of a recreate is written, and the process ends in a second.", when "a step after SIGTERM";
     UnitFinished "process/unit-finished", "SIGTERM waits, within its second, for a recreate that has begun.", when "the process ends, a recreate had begun that VPP refused nothing of, and it is finished or nothing was under way";
     Restart "process/restart", "A restart in a settled world writes nothing.", when "the scenario asks for it, no operator interfered, nothing is out of sync, and warm-up ends with every frontend released";
@@ -114,7 +116,7 @@ oracles! {
     Renamed "twin/renamed", "Names reach no call: with other names, in the opposite order, the same calls and probes come at the same times.", when "one scenario in 32; where no operator acts and no address is that of two backends, each file has names of its own";
     Later "twin/later", "Only differences of time matter: a process that begins to act later, and whose delays are so much longer, does the same.", when "one scenario in 32; reloads are left out where there is a warm-up";
     Neighbour "twin/neighbour", "One more frontend, with a prefix and a backend of its own, changes no write to another VIP and no probe, not even its time.", when "one scenario in 32, without faults by ordinal and with a VPP that answers at once";
-    ReloadedTwice "twin/reloaded-twice", "The same reload twice is one: the same writes and probes come at the same times.", when "one scenario in 32 that has a reload, without faults by ordinal and with a VPP that answers at once";
+    ReloadedTwice "twin/reloaded-twice", "The same reload twice is one: the same writes and probes come at the same times.", when "one scenario in 32 that has a reload, without faults by ordinal, without VIPs that a stranger adds, and with a VPP that answers at once";
 
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";

@@ -200,6 +200,7 @@ impl Straight {
             self.connection = None;
         }
         let elapsed = self.begin + self.world.now().since(self.world.started());
+        self.world.foresee(engine, input, elapsed);
         let actions = engine.handle(input.clone(), elapsed);
         self.world.observe(engine, input, &actions);
         for action in actions {

@@ -8,6 +8,7 @@ mod gates;
 mod isolation;
 mod link;
 mod liveness;
+mod plans;
 mod process;
 mod promises;
 mod reference;
@@ -124,6 +125,7 @@ pub(crate) struct Watch {
     promises: promises::Promises,
     flushes: flushes::Flushes,
     refusals: refusals::Refusals,
+    plans: plans::Plans,
 }
 
 impl Watch {
@@ -142,10 +144,22 @@ impl Watch {
             promises: promises::Promises::default(),
             flushes: flushes::Flushes::new(config),
             refusals: refusals::Refusals::default(),
+            plans: plans::Plans::default(),
         }
     }
 
-    fn all(&mut self) -> [&mut dyn Watcher; 12] {
+    /// The engine is about to hear `input`.
+    pub(crate) fn foresee(
+        &mut self,
+        engine: &Engine,
+        plugin: Option<&LbPlugin>,
+        input: &Input,
+        elapsed: Instant,
+    ) {
+        self.plans.foresee(engine, plugin, input, elapsed);
+    }
+
+    fn all(&mut self) -> [&mut dyn Watcher; 13] {
         [
             &mut self.gates,
             &mut self.calls,
@@ -159,6 +173,7 @@ impl Watch {
             &mut self.promises,
             &mut self.flushes,
             &mut self.refusals,
+            &mut self.plans,
         ]
     }
 }

@@ -425,6 +425,11 @@ impl World {
         self.timeline.input(self.now, input);
     }
 
+    /// What `engine`, about to hear `input`, would do by its own plan.
+    pub fn foresee(&mut self, engine: &Engine, input: &Input, elapsed: Instant) {
+        self.watch.foresee(engine, self.link.plugin(), input, elapsed);
+    }
+
     /// The engine made a step; nothing of what it asks for has been done yet.
     pub fn observe(&mut self, engine: &Engine, input: &Input, actions: &[Action]) {
         self.steps += 1;

@@ -56,7 +56,7 @@ impl Maglev {
     }
 
     /// Never another file: a caller must not read the host's files through us.
-    fn source(&self, source: Option<v1::ConfigSource>) -> Source {
+    pub(super) fn source(&self, source: Option<v1::ConfigSource>) -> Source {
         match source {
             Some(v1::ConfigSource { content: Some(bytes), name }) => {
                 let name = if name.is_empty() { UNNAMED.into() } else { name };
@@ -67,11 +67,11 @@ impl Maglev {
     }
 }
 
-fn too_many() -> Box<tonic::Status> {
+pub(super) fn too_many() -> Box<tonic::Status> {
     error::exhausted("other configurations are being read: try again in a second")
 }
 
-fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
+pub(super) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
     let each = findings.iter().map(|finding| v1::Finding {
         file: finding.file.to_string(),
         line: u32::try_from(finding.line).unwrap_or(u32::MAX),

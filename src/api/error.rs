@@ -4,7 +4,7 @@ use maglev_core::Denial;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::config::Finding;
+use crate::config::{ConfigError, Finding};
 use crate::daemon::Stopped;
 use crate::reload::ReloadError;
 
@@ -80,6 +80,16 @@ pub(super) fn refused(err: &ReloadError) -> Box<Status> {
             "read" => Box::new(Status::failed_precondition(refused.err.clone())),
             _ => bad_config(&refused.err, findings),
         },
+    }
+}
+
+/// Why a configuration could not be put in force, if somebody wanted to.
+pub(super) fn unfit(err: &ConfigError) -> Box<Status> {
+    match err {
+        ConfigError::Read { .. } => Box::new(Status::failed_precondition(err.to_string())),
+        ConfigError::Structural { findings } | ConfigError::Semantic { findings } => {
+            bad_config(&err.to_string(), findings)
+        }
     }
 }
 

@@ -20,6 +20,7 @@ impl Service for Maglev {
     type ListBackendsStream = Parts<v1::ListBackendsResponse>;
     type ListHealthchecksStream = Parts<v1::ListHealthchecksResponse>;
     type ListVppVipsStream = Parts<v1::ListVppVipsResponse>;
+    type PlanStream = Parts<v1::PlanResponse>;
     type WatchStream = Parts<v1::WatchResponse>;
 
     async fn get_daemon(&self, request: Request<v1::GetDaemonRequest>) -> Replied<v1::Daemon> {
@@ -99,6 +100,10 @@ impl Service for Maglev {
         request: Request<v1::CheckConfigRequest>,
     ) -> Replied<v1::CheckConfigResponse> {
         reply(self.check(request.into_inner()).await)
+    }
+
+    async fn plan(&self, request: Request<v1::PlanRequest>) -> Replied<Self::PlanStream> {
+        reply(Self::plan(self, request.into_inner()).await)
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Replied<Self::WatchStream> {

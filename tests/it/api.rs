@@ -356,3 +356,86 @@ async fn an_api_that_is_closed_takes_nobody_in() {
     }
     site.stop().await;
 }
+
+/// All parts of a plan as one.
+async fn planned(client: &mut Client, request: v1::PlanRequest) -> (v1::PlanSummary, Vec<v1::PlannedCall>) {
+    let mut stream = client.plan(request).await.unwrap().into_inner();
+    let (mut summary, mut calls) = (None, Vec::new());
+    while let Some(part) = stream.message().await.unwrap() {
+        summary = summary.or(part.summary);
+        calls.extend(part.calls);
+    }
+    (summary.expect("the first part tells what it comes to"), calls)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_tells_what_would_be_done_and_does_nothing() {
+    let (mut site, mut client, _) = served().await;
+    let err = client.plan(v1::PlanRequest::default()).await.unwrap_err();
+    assert_eq!(err.code(), Code::FailedPrecondition, "VPP is not read yet, or hands are off it: {err}");
+    settled(&site).await;
+    let (summary, calls) = planned(&mut client, v1::PlanRequest::default()).await;
+    assert!(calls.is_empty() && summary.whole && summary.generation == 1, "{summary:?} {calls:?}");
+
+    let config = |frontends: String| {
+        let text = file(site.farm.port(), &frontends);
+        Some(v1::ConfigSource { content: Some(text.into_bytes()), name: "new.yaml".into() })
+    };
+    // A backend that was in no frontend is known already; one with another address is not.
+    let renamed = frontend("www", 80, "ams: { weight: 30 }, lon: {}");
+    let request = v1::PlanRequest { config: config(renamed), ..v1::PlanRequest::default() };
+    let (summary, calls) = planned(&mut client, request).await;
+    let told: Vec<&str> = calls.iter().map(|call| call.call.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "add-as 203.0.113.80 tcp/80 127.0.0.23 weight 100",
+            "set-weight 203.0.113.80 tcp/80 127.0.0.21 weight 30",
+            "del-as 203.0.113.80 tcp/80 127.0.0.22 flush",
+            "del-as 203.0.113.81 tcp/80 127.0.0.23",
+            "flush-vip 203.0.113.81 tcp/80",
+            "del-vip 203.0.113.81 tcp/80",
+        ]
+    );
+    assert!(calls.iter().all(|call| call.when() == v1::PlannedWhen::AtOnce), "{calls:?}");
+    let of: Vec<&str> = calls.iter().map(|call| call.frontend.as_str()).collect();
+    assert_eq!(of, ["www", "www", "www", "api", "api", "api"]);
+    assert!(summary.whole && summary.calls_total == 6 && summary.awaited_total == 0, "{summary:?}");
+
+    let moved = file(site.farm.port(), &frontend("www", 80, "ams: {}, fra: { weight: 50 }"));
+    let moved = moved.replace("127.0.0.22", "127.0.0.24") + &frontend("api", 81, "lon: {}");
+    let source = v1::ConfigSource { content: Some(moved.into_bytes()), name: String::new() };
+    let request = v1::PlanRequest { config: Some(source), ..v1::PlanRequest::default() };
+    let (summary, calls) = planned(&mut client, request).await;
+    let told: Vec<(i32, &str)> = calls.iter().map(|call| (call.when, call.call.as_str())).collect();
+    let (at_once, once_up) = (v1::PlannedWhen::AtOnce.into(), v1::PlannedWhen::OnceUp.into());
+    assert_eq!(
+        told,
+        [
+            (at_once, "add-as 203.0.113.80 tcp/80 127.0.0.24 weight 0"),
+            (once_up, "set-weight 203.0.113.80 tcp/80 127.0.0.24 weight 50"),
+            (once_up, "del-as 203.0.113.80 tcp/80 127.0.0.22 flush"),
+        ]
+    );
+    assert_eq!((summary.awaited, summary.once_up_total), (vec!["fra".to_owned()], 2));
+
+    // The daemon's own file, which nobody has touched, and what no reload would take.
+    let own = v1::PlanRequest { config: Some(v1::ConfigSource::default()), ..v1::PlanRequest::default() };
+    assert!(planned(&mut client, own).await.1.is_empty());
+    let nobody = v1::PlanRequest { frontend: "nobody".into(), ..v1::PlanRequest::default() };
+    assert_eq!(client.plan(nobody).await.unwrap_err().code(), Code::NotFound);
+    let empty = v1::ConfigSource { content: Some(b"maglev: {}\n".to_vec()), name: String::new() };
+    let empty = v1::PlanRequest { config: Some(empty), ..v1::PlanRequest::default() };
+    assert_eq!(client.plan(empty.clone()).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(planned(&mut client, v1::PlanRequest { force: true, ..empty }).await.1.len(), 7);
+    let bad = config(frontend("www", 80, "nobody: {}"));
+    let bad = v1::PlanRequest { config: bad, ..v1::PlanRequest::default() };
+    assert_eq!(client.plan(bad).await.unwrap_err().code(), Code::InvalidArgument);
+    let both =
+        v1::PlanRequest { config: Some(v1::ConfigSource::default()), frontend: "www".into(), force: false };
+    assert_eq!(client.plan(both).await.unwrap_err().code(), Code::InvalidArgument);
+
+    let (_, calls) = planned(&mut client, v1::PlanRequest::default()).await;
+    assert!(calls.is_empty(), "plans have changed something: {calls:?}");
+    site.stop().await;
+}

@@ -94,7 +94,7 @@ pub(super) async fn sync(client: &mut Client, parsed: &Parsed, flags: &Flags) ->
 }
 
 /// The file that was named, read here: it may be on another host than the daemon, which reads none but its own.
-fn source(parsed: &Parsed) -> Result<Option<v1::ConfigSource>, Failure> {
+pub(super) fn source(parsed: &Parsed) -> Result<Option<v1::ConfigSource>, Failure> {
     let Some(name) = parsed.last(Kind::File) else { return Ok(None) };
     let mut content = Vec::new();
     let read = if name == "-" {
@@ -112,6 +112,6 @@ fn source(parsed: &Parsed) -> Result<Option<v1::ConfigSource>, Failure> {
     Ok(Some(v1::ConfigSource { content: Some(content), name }))
 }
 
-fn named(source: Option<&v1::ConfigSource>) -> String {
+pub(super) fn named(source: Option<&v1::ConfigSource>) -> String {
     source.map_or_else(|| "the daemon's file".into(), |source| source.name.clone())
 }

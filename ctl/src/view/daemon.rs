@@ -75,7 +75,7 @@ pub fn reloaded(it: &Value, what: &str) -> Vec<Block> {
 }
 
 /// `file:line:column: what`.
-fn line(finding: &Value, kind: &str) -> String {
+pub(super) fn line(finding: &Value, kind: &str) -> String {
     let place = match (finding.at("file").text(), finding.at("line").number()) {
         (file, 0) => file,
         (file, line) => format!("{file}:{line}:{}", finding.at("column").number()),

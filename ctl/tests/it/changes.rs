@@ -54,6 +54,12 @@ async fn a_configuration_is_checked_and_put_in_force() {
 
     let good = site.scratch.file("good.yaml", &file(site.farm.port(), &frontend("www", 80, "ams: {}")));
     assert!(site.told(&format!("config check {good}")).ends_with("is good: 1 frontends, 3 backends\n"));
+    let planned = site.told(&format!("config plan {good}"));
+    let calls = ["del-as 203.0.113.80 tcp/80 127.0.0.22 flush", "del-vip 203.0.113.81 tcp/80"];
+    assert!(calls.iter().all(|call| planned.contains(call)), "{planned}");
+    assert!(planned.ends_with("good.yaml: 4 calls would be made\n"), "{planned}");
+    assert_eq!(site.json(&format!("config plan {good}"))["calls"][0]["when"], "at-once");
+    assert!(site.refused(&format!("config plan {bad}"), 2).contains("nobody"));
     assert_eq!(site.told(&format!("config reload {good}")), format!("{good} is in force: generation 2\n"));
     site.until_table("the new file rules", &table(&[(80, &[(AMS, 100)])])).await;
     assert_eq!(site.told("config reload"), "the daemon's file is in force: generation 3\n");

@@ -27,9 +27,11 @@ async fn everything_can_be_looked_at_in_every_form() {
         ("show-vpp-info", "show vpp info"),
         ("show-vpp-lb-state", "show vpp lb state"),
         ("show-vpp-lb-diff", "show vpp lb diff"),
+        ("show-vpp-lb-plan", "show vpp lb plan www"),
         ("explain-backend", "explain backend fra"),
         ("explain-frontend", "explain frontend www"),
         ("config-check", "config check"),
+        ("config-plan", "config plan"),
     ];
     for (name, line) in commands {
         let [table, json, yaml] =
