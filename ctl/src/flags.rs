@@ -1,6 +1,7 @@
 //! Flags, the same before a command, behind it, and at the prompt.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
@@ -32,6 +33,15 @@ pub struct Flags {
     /// 127.0.0.1:9090.
     #[arg(short, long, env = "MAGLEVC_CONNECT", value_name = "ADDRESS")]
     pub connect: Option<String>,
+    /// Who vouches for the daemon, in PEM: HOST:PORT is spoken to with TLS.
+    #[arg(long, env = "MAGLEVC_TLS_CA", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Your certificate, in PEM.
+    #[arg(long, env = "MAGLEVC_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, in PEM.
+    #[arg(long, env = "MAGLEVC_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// Why, for the audit of a change.
     #[arg(short, long, value_name = "TEXT")]
     pub why: Option<String>,
@@ -44,7 +54,8 @@ pub struct Flags {
 }
 
 /// Flags that take a value, as somebody may write them.
-const WITH_VALUE: [&str; 6] = ["-o", "--output", "-c", "--connect", "-w", "--why"];
+const WITH_VALUE: [&str; 9] =
+    ["-o", "--output", "-c", "--connect", "--tls-ca", "--tls-cert", "--tls-key", "-w", "--why"];
 
 impl Flags {
     /// Reads the arguments of the process, without its name.
@@ -63,7 +74,17 @@ impl Flags {
     pub fn read_line(&self, words: &[String]) -> Result<Self, clap::Error> {
         let line = Self::read(words.iter().map(OsString::from))?;
         let (output, connect) = (line.output.or(self.output), line.connect.or_else(|| self.connect.clone()));
-        Ok(Self { output, connect, why: line.why.or_else(|| self.why.clone()), ..line })
+        let file = |own: Option<PathBuf>, started: &Option<PathBuf>| own.or_else(|| started.clone());
+        Ok(Self {
+            output,
+            connect,
+            tls_ca: file(line.tls_ca, &self.tls_ca),
+            tls_cert: file(line.tls_cert, &self.tls_cert),
+            tls_key: file(line.tls_key, &self.tls_key),
+            why: line.why.or_else(|| self.why.clone()),
+            force: line.force,
+            words: line.words,
+        })
     }
 }
 

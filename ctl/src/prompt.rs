@@ -22,7 +22,7 @@ const PROMPT: &str = "maglevc> ";
 
 /// Reads and carries out commands until the end.
 pub fn run(session: &Session, flags: &Flags) -> Exit {
-    let target = match Target::new(flags.connect.as_deref()) {
+    let target = match Target::of(flags) {
         Ok(target) => target,
         Err(failure) => return crate::told(&failure),
     };

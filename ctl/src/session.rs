@@ -39,7 +39,7 @@ impl Session {
     /// It was not carried out.
     pub fn carry_out(&self, flags: &Flags) -> Result<Exit, Failure> {
         let parsed = grammar::parse(&flags.words)?;
-        let target = Target::new(flags.connect.as_deref())?;
+        let target = Target::of(flags)?;
         let printer = Printer::new(flags.output.unwrap_or_default());
         #[expect(
             clippy::wildcard_enum_match_arm,

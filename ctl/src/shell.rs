@@ -30,8 +30,8 @@ pub fn script(shell: &str) -> &'static str {
 pub fn complete(arguments: &[OsString]) -> Exit {
     let mut words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let begun = words.pop().unwrap_or_default();
-    let connect = Flags::read(arguments.iter().cloned()).ok().and_then(|flags| flags.connect);
-    let Ok(target) = Target::new(connect.as_deref()) else { return Exit::Done };
+    let flags = Flags::read(arguments.iter().cloned()).unwrap_or_default();
+    let Ok(target) = Target::of(&flags) else { return Exit::Done };
     let Ok(session) = Session::new() else { return Exit::Failed };
     let found = completion::of(&words, &begun, &session.asker(target));
     let lines: String = found.iter().map(|it| format!("{}\t{}\n", it.text, it.about)).collect();
