@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use crate::support::{Served, shelf};
 
-/// When every backend has as many results as are kept, so that two runs look alike.
+/// When every backend has as many results as are kept and VPP has been seen to the end, so that two runs look alike.
 fn until_all_are_well_known(site: &Served) {
     let is_known =
         |it: &Value| it["results"].as_array().unwrap().len() == 4 && it["counter"] == it["counter_max"];
     while !site.json("show backends").as_array().unwrap().iter().all(is_known) {}
+    while site.json("show vpp info")["next_check"].is_null() {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
