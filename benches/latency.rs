@@ -14,7 +14,7 @@ use std::time::Duration;
 use maglev_core::config::{CheckKind, Draft, DraftCheck, DraftPool};
 use maglev_core::input::Outcome;
 use maglev_core::model::Write;
-use maglev_core::{Clock, Config, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_core::{Clock, Config, Engine, Event, Input, Instant, Memory, ProbeId, ProbeOrder};
 use maglevd::clock::SystemClock;
 use maglevd::daemon::{self, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
 use maglevd::prober::{Limits, Prober};
@@ -114,7 +114,7 @@ async fn run_daemon(config: Arc<Config>, connector: UnixConnector, book: Arc<Boo
     let prober = Prober::new(clock, posted, Limits::from_rlimit());
     let mut wires = Wires { prober, orders, book };
     let engine = Engine::new(config, 1, Instant::START);
-    daemon::run(engine, &clock, Inbox { inputs, controls }, &mut wires, client).await;
+    daemon::run(engine, &clock, Inbox { first: None, inputs, controls }, &mut wires, client).await;
 }
 
 /// Passes results on, each with its entry.
@@ -146,6 +146,8 @@ impl Ports for Wires {
     fn order_vpp(&mut self, order: Order) {
         self.orders.try_send(order).expect("the window is smaller than the channel");
     }
+
+    fn keep(&mut self, _: Memory) {}
 
     fn tell(&mut self, _: &Event, _: Instant) {}
 }

@@ -70,6 +70,7 @@ fn program(vpp: &Vpp, config: &Arc<Config>) -> (Duration, Vec<Write>) {
         vpp: Some(vpp.connector()),
         limits: Limits::from_rlimit(),
         journal: None,
+        choices: None,
         meter: Meter::default(),
         observer,
     };

@@ -185,7 +185,11 @@ impl World {
                 self.inbox.push_back(Input::VppReplied { connection, call, reply });
             }
             Action::Disconnect(_) => panic!("the engine hangs up"),
-            Action::CancelProbe(_) | Action::Tell(_) | Action::Answer { .. } | Action::Exit => (),
+            Action::CancelProbe(_)
+            | Action::Keep(_)
+            | Action::Tell(_)
+            | Action::Answer { .. }
+            | Action::Exit => (),
         }
     }
 }

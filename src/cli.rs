@@ -143,6 +143,9 @@ pub struct Flags {
         value_parser = BoolishValueParser::new()
     )]
     pub reflection: bool,
+    /// Where operators' choices (pause, disable, weights) are kept over restarts. Not given: they are lost with the process.
+    #[arg(long, env = "MAGLEV_STATE_DIR", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
     /// Write down everything that the engine hears, for a replay. A full FILE becomes FILE.1. Not given: nowhere.
     #[arg(long, env = "MAGLEV_JOURNAL", value_name = "FILE")]
     pub journal: Option<PathBuf>,

@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use maglev_core::config::Draft;
-use maglev_core::{Action, Clock, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_core::{Action, Clock, Engine, Event, Input, Instant, Memory, ProbeId, ProbeOrder};
 use tokio::select;
 use tokio::sync::mpsc;
 
@@ -34,6 +34,8 @@ pub const INPUTS_MAX: usize = 4_096;
 
 /// Everything that reaches the loop.
 pub struct Inbox {
+    /// Heard before anything else.
+    pub first: Option<Input>,
     /// From the adapters.
     pub inputs: mpsc::Receiver<Input>,
     /// From people and signals, by way of a [`Handle`]. They go first: a shutdown must not wait behind results.
@@ -48,6 +50,8 @@ pub trait Ports {
     fn cancel_probe(&mut self, probe: ProbeId);
     /// Hands an order to the client of VPP.
     fn order_vpp(&mut self, order: Order);
+    /// Keeps what operators chose over restarts. What comes of it the engine hears.
+    fn keep(&mut self, memory: Memory);
     /// Tells people.
     fn tell(&mut self, event: &Event, now: Instant);
     /// What the engine hears next is a configuration that was checked from this: for who writes it down.
@@ -76,7 +80,8 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
     let mut was_asked = false;
     loop {
         // People who ask without end get every other turn, and no more.
-        let waiting = if was_asked { inbox.inputs.try_recv().ok() } else { None };
+        let first = inbox.first.take();
+        let waiting = first.or_else(|| if was_asked { inbox.inputs.try_recv().ok() } else { None });
         was_asked = false;
         let control = match waiting {
             Some(input) => Control::Happened(input),
@@ -139,6 +144,7 @@ fn post(action: Action, ports: &mut impl Ports, desk: &mut Desk, now: Instant) -
         Action::Call { connection, call, request } => {
             ports.order_vpp(Order::Call { connection, call, request });
         }
+        Action::Keep(memory) => ports.keep(*memory),
         Action::Tell(event) => ports.tell(&event, now),
         Action::Answer { request, result } => desk.answer(request, result),
         Action::Exit => return ControlFlow::Break(()),

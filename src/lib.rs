@@ -7,6 +7,7 @@
 //! ```
 
 pub mod api;
+pub mod choices;
 pub mod cli;
 pub mod clock;
 pub mod daemon;

@@ -5,12 +5,14 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use maglev_core::config::Draft;
-use maglev_core::{Action, Clock, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_core::{Action, Clock, Engine, Event, Input, Instant, Memory, ProbeId, ProbeOrder, Recollection};
 use maglev_journal::Run;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use crate::choices::{Choices, Pen};
 use crate::clock::SystemClock;
 use crate::daemon::{self, Checked, Handle, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
 use crate::journal::{Book, Journal};
@@ -32,6 +34,8 @@ pub struct Service<O> {
     pub limits: Limits,
     /// Where everything is written down that the engine hears, if anywhere.
     pub journal: Option<Book>,
+    /// Where operators' choices are kept, and what was found there, if they are.
+    pub choices: Option<(Choices, Recollection)>,
     /// Counts what happens.
     pub meter: Meter,
     /// Hears every event, in the loop: it must not wait.
@@ -58,15 +62,36 @@ impl<O: FnMut(&Event, Instant) + Send> Service<O> {
                 (engine, Box::pin(pending()) as Client)
             }
         };
+        let (found, pen, clerk) = match self.choices {
+            None => (None, None, None),
+            Some((choices, found)) => {
+                let (pen, clerk) = choices.begin();
+                (Some(Input::Remembered(found)), Some(pen), Some(clerk.attend(handle.clone(), self.clock)))
+            }
+        };
         let prober = Prober::new(self.clock, inbox, self.limits);
         let (clock, meter, observer) = (self.clock, self.meter, self.observer);
         let running = async move {
-            let mut wires = Wires { prober, orders, journal, clock, meter, observer };
-            daemon::run(engine, &clock, Inbox { inputs, controls }, &mut wires, client).await;
+            // It writes what is left when the loop is over, but the end does not wait for a disk for ever.
+            let clerk = clerk.map(tokio::spawn);
+            let mut wires = Wires { prober, orders, journal, pen, clock, meter, observer };
+            let inbox = Inbox { first: found, inputs, controls };
+            daemon::run(engine, &clock, inbox, &mut wires, client).await;
+            drop(wires);
+            if let Some(clerk) = clerk {
+                let end = clock.now() + LAST_WORDS;
+                tokio::select! {
+                    _ = clerk => (),
+                    () = clock.sleep_until(end) => (),
+                }
+            }
         };
         (handle, running)
     }
 }
+
+/// What operators chose last is on the disk by then, or the disk does not answer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 type Client = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -75,6 +100,7 @@ struct Wires<O> {
     prober: Prober<SystemClock>,
     orders: mpsc::Sender<Order>,
     journal: Option<Journal>,
+    pen: Option<Pen>,
     clock: SystemClock,
     meter: Meter,
     observer: O,
@@ -98,6 +124,12 @@ impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
             }
             // The client has ended, and the loop ends with it.
             Err(TrySendError::Closed(_)) => (),
+        }
+    }
+
+    fn keep(&mut self, memory: Memory) {
+        if let Some(pen) = &self.pen {
+            pen.keep(memory);
         }
     }
 

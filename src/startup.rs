@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use maglev_core::Event;
 
 use crate::api::{Api, Doors, SocketError, Tls, TlsError, TlsFiles};
+use crate::choices::{Choices, ChoicesError};
 use crate::cli::Flags;
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, Loaded, Options};
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The journal: name another file, or make room.
     #[error(transparent)]
     Journal(#[from] BookError),
+    /// The folder of operators' choices: name another one.
+    #[error(transparent)]
+    Choices(#[from] ChoicesError),
     /// The system denies what every process needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -64,6 +68,7 @@ impl StartError {
             | Self::Tls(_)
             | Self::Exposed { .. }
             | Self::Journal(_)
+            | Self::Choices(_)
             | Self::System(_) => ExitCode::FAILURE,
         }
     }
@@ -79,6 +84,7 @@ impl StartError {
             | Self::Tls(_)
             | Self::Exposed { .. }
             | Self::Journal(_)
+            | Self::Choices(_)
             | Self::System(_) => {
                 tracing::error!(err = %self, "start-failed");
             }
@@ -160,6 +166,7 @@ async fn serve(
         "" => None,
         address => Some(open("--metrics-addr", address).await?),
     };
+    let choices = flags.state_dir.as_deref().map(Choices::open).transpose()?;
     // Last of all that can fail: a daemon that does not start leaves the journal of the one before.
     let journal = flags.journal.as_deref().map(|path| Book::open(path, flags.journal_size)).transpose()?;
     let events = Events::new(format!("{:x}-{:x}", clock.began().as_nanos(), std::process::id()));
@@ -172,7 +179,8 @@ async fn serve(
     let vpp = connector(flags);
     let (uses_vpp, meter) = (vpp.is_some(), Meter::default());
     let (handle, daemon) =
-        Service { clock, config, seed, vpp, limits, journal, meter: meter.clone(), observer }.start();
+        Service { clock, config, seed, vpp, limits, journal, choices, meter: meter.clone(), observer }
+            .start();
     if let Some(page) = page {
         let site = Site { handle: handle.clone(), meter, uses_vpp };
         tokio::spawn(Visitors { listener: page.into_listener(), clock, site }.attend());

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::config::Target;
 use crate::event::Event;
 use crate::input::{CallId, ConnectionId, ProbeId, RequestId};
+use crate::memory::Memory;
 use crate::model::Request;
 
 /// Everything we can ask of the world.
@@ -45,6 +46,9 @@ pub enum Action {
     },
     /// End the process with exit code 0. Nothing follows.
     Exit,
+    /// Keep this over restarts, in the place of what was kept before. Answered by `Kept`; of several that come one
+    /// after the other, the last one counts.
+    Keep(Box<Memory>),
 }
 
 /// One probe.
@@ -105,6 +109,7 @@ impl fmt::Display for Action {
             Self::Tell(event) => event.fmt(f),
             Self::Answer { result: Ok(()), .. } => f.write_str("answer ok"),
             Self::Answer { result: Err(denial), .. } => write!(f, "answer denied: {denial}"),
+            Self::Keep(memory) => write!(f, "keep {} choices", memory.backends.len() + memory.weights.len()),
             Self::Exit => f.write_str("exit"),
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Check};
 use crate::frontend::Standing;
 use crate::health::{Cadence, Health, State};
-use crate::input::Outcome;
+use crate::input::{Author, Outcome};
 use crate::schedule::Jitter;
 use crate::time::Instant;
 
@@ -62,6 +62,9 @@ pub struct Backend {
     pub check: Option<Check>,
     /// What the file says.
     pub enabled: bool,
+    /// Who last made it something else than the file says, why and when.
+    #[serde(default)]
+    pub chosen_by: Author,
     /// State and counter.
     pub health: Health,
     /// It had a conclusive result since the process started.
@@ -105,6 +108,7 @@ impl Backend {
             address: backend.address,
             check: backend.check.clone(),
             enabled: backend.enabled,
+            chosen_by: Author::default(),
             health: Health::new(timing, backend.enabled),
             conclusive: false,
             resumed: false,

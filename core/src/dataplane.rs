@@ -294,6 +294,12 @@ impl Dataplane {
         seen.and_then(|seen| seen.weight(server)).is_some_and(crate::model::Weight::is_positive)
     }
 
+    /// Whether VPP holds this server of `vip`, at weight 0.
+    pub fn holds_at_zero(&self, vip: VipKey, server: core::net::IpAddr) -> bool {
+        let seen = self.vips.get(&vip).and_then(|vip| vip.acked.as_ref());
+        seen.and_then(|seen| seen.weight(server)).is_some_and(|weight| !weight.is_positive())
+    }
+
     /// What is wanted of `vip` has changed: `old` is what was wanted before.
     pub fn wanted(&mut self, ctx: &Context<'_>, at: usize, old: &[crate::policy::Server], by_operator: bool) {
         let frontend = &ctx.frontends.list()[at];

@@ -63,8 +63,9 @@ impl Mode for Plain {
         match (owner, name) {
             ("Engine", "config" | "slot_of" | "schedule" | "changes" | "generation" | "configured")
             | ("Backend", "name" | "address" | "check" | "enabled" | "frontends" | "jitter" | "history")
+            | ("Backend", "chosen_by")
             | ("Backend", "results" | "revision")
-            | ("Frontend", "name" | "pools" | "flush_on_down" | "revision")
+            | ("Frontend", "name" | "pools" | "flush_on_down" | "revision" | "set_by")
             | ("Link", "count" | "turned" | "why")
             | ("Warmup", "since")
             | ("Member", "slot" | "address" | "pool" | "configured")

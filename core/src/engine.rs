@@ -1,5 +1,6 @@
 //! Composes the parts and only routes: an input to the part it concerns, a change to those who must know.
 
+mod choices;
 mod commands;
 mod look;
 mod parts;
@@ -84,6 +85,9 @@ pub struct Engine {
     /// Configurations in force so far, and when the present one came.
     generation: u64,
     configured: Instant,
+    /// What operators chose, over restarts.
+    #[serde(default)]
+    keeping: choices::Keeping,
     exited: bool,
 }
 
@@ -121,6 +125,7 @@ impl Engine {
             changes: 1,
             generation: 1,
             configured: now,
+            keeping: choices::Keeping::default(),
             exited: false,
             config,
         };
@@ -138,12 +143,20 @@ impl Engine {
         if self.exited {
             return out;
         }
+        if let Input::Remembered(recollection) = &input
+            && !self.started
+        {
+            self.started = true;
+            self.begin(&mut out);
+            self.recall(recollection, now, &mut out);
+        }
         if !mutant!(InputBeforeDeadlines) {
             self.advance(now, &mut out);
         }
         self.route(input, now, &mut out);
         self.advance(now, &mut out);
         self.with_dataplane(now, |dataplane, ctx| dataplane.pump(ctx, &mut out));
+        self.keep_if_changed(&mut out);
         self.end_if_done(now, &mut out);
         out
     }
@@ -199,7 +212,9 @@ impl Engine {
 
     fn route(&mut self, input: Input, now: Instant, out: &mut Vec<Action>) {
         match input {
-            Input::WakeupDue => (),
+            // What is remembered too late is not taken up: the engine has begun to act without it.
+            Input::WakeupDue | Input::Remembered(_) => (),
+            Input::Kept(result) => self.on_kept(result, out),
             Input::ProbeFinished { probe, outcome, took } => self.on_probe(probe, outcome, took, now, out),
             Input::VppConnected { connection, vpp } => {
                 let restarted = self
@@ -221,6 +236,7 @@ impl Engine {
                     dataplane.on_reply(ctx, call, reply, out)
                 });
                 if progress.picture_whole {
+                    self.settle_doubt(now, out);
                     self.settle_presumption(now, out);
                 }
             }

@@ -2,6 +2,8 @@
 //!
 //! The daemon turns events into log lines, the simulator into its timeline. [`Event::name`] is what stands in `msg`.
 
+mod fields;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::health::State;
 use crate::input::Author;
 use crate::model::{VipKey, Write};
-use crate::time::GoDuration;
 
 /// Who is woken by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +115,32 @@ pub enum Event {
         /// What, in words.
         what: String,
     },
+    /// What an operator chose before the restart is in force again.
+    ChoiceRestored {
+        /// What: as the command that would do it.
+        choice: String,
+        /// Who, and why.
+        by: Author,
+    },
+    /// What operators chose in earlier processes cannot be read.
+    ChoicesLost {
+        /// Why, and where it is now.
+        err: String,
+    },
+    /// Servers that VPP holds at 0 stay there, because choices were lost, until an operator says otherwise.
+    ChoicesDoubted {
+        /// How many, counted per frontend.
+        servers: usize,
+        /// In which frontends.
+        frontends: Vec<String>,
+    },
+    /// What operators choose cannot be kept; it is tried again.
+    ChoicesNotKept {
+        /// Why, and what to do.
+        err: String,
+    },
+    /// What operators choose is kept again.
+    ChoicesKept,
     /// The file's warm-up delays differ from the latched ones.
     DelaysNotEffective {
         /// In force: min.
@@ -345,6 +372,11 @@ impl Event {
             Self::ConfigLoaded { .. } => "config-loaded",
             Self::ConfigRejected { .. } => "config-check-failed",
             Self::ChoiceDropped { .. } => "operator-choice-dropped",
+            Self::ChoiceRestored { .. } => "operator-choice-restored",
+            Self::ChoicesLost { .. } => "operator-choices-lost",
+            Self::ChoicesDoubted { .. } => "operator-choices-doubted",
+            Self::ChoicesNotKept { .. } => "operator-choices-not-kept",
+            Self::ChoicesKept => "operator-choices-kept",
             Self::DelaysNotEffective { .. } => "vpp-lb-warmup-delays-not-effective",
             Self::BackendTransition { .. } => "backend-transition",
             Self::FrontendTransition { .. } => "frontend-transition",
@@ -394,6 +426,8 @@ impl Event {
             | Self::BackendTransition { .. }
             | Self::FrontendTransition { .. }
             | Self::OperatorCommand { lost_on_restart: false, .. }
+            | Self::ChoiceRestored { .. }
+            | Self::ChoicesKept
             | Self::WarmupStart { .. }
             | Self::WarmupSkipped
             | Self::WarmupMinDelay { .. }
@@ -411,11 +445,14 @@ impl Event {
             | Self::Stopping => Level::Info,
             Self::ProbeInconclusive { needs_repair: true, .. }
             | Self::ConfigRejected { .. }
+            | Self::ChoicesLost { .. }
+            | Self::ChoicesNotKept { .. }
             | Self::VppIncompatible { .. }
             | Self::CallQuarantined { .. } => Level::Error,
             Self::ProbeInconclusive { needs_repair: false, .. }
             | Self::OperatorCommand { lost_on_restart: true, .. }
             | Self::ChoiceDropped { .. }
+            | Self::ChoicesDoubted { .. }
             | Self::DelaysNotEffective { .. }
             | Self::BackendPresumed { .. }
             | Self::WarmupReleaseError { .. }
@@ -441,6 +478,10 @@ impl Event {
             }
             Self::WarmupComplete { .. } => Some("Ungating all VPP LB updates: every frontend is released"),
             Self::WarmupMaxDelay { .. } => Some("Ungating all VPP LB updates"),
+            Self::ChoicesLost { .. } => {
+                Some("Servers that VPP holds at 0 stay there until `maglevc set choices confirmed`")
+            }
+            Self::ChoicesNotKept { .. } => Some("What operators choose now would be lost on a restart"),
             _ => None,
         }
     }
@@ -465,124 +506,5 @@ impl fmt::Display for Event {
             write!(f, " {key}={value}")?;
         }
         Ok(())
-    }
-}
-
-impl Event {
-    /// The facts, in the order in which a person reads them.
-    pub fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = Fields(Vec::new());
-        self.fill(&mut fields);
-        if let Some(impact) = self.impact() {
-            fields.put("impact", &impact);
-        }
-        fields.0
-    }
-
-    fn fill(&self, f: &mut Fields) {
-        match self {
-            Self::ConfigLoaded { frontends, backends, reload } => {
-                f.put("frontends", frontends).put("backends", backends).put("reload", reload);
-            }
-            Self::ConfigRejected { kind, err } => {
-                f.put("kind", kind).put("err", err);
-            }
-            Self::ChoiceDropped { what } => {
-                f.put("what", what);
-            }
-            Self::DelaysNotEffective { min, max } | Self::WarmupStart { min, max } => {
-                f.put("min-delay", &GoDuration(*min)).put("max-delay", &GoDuration(*max));
-            }
-            Self::BackendTransition { backend, address, from, to, cause } => {
-                let to = to.map_or("removed", State::word);
-                f.put("backend", backend).put("address", address).put("from", from).put("to", &to);
-                f.put("cause", cause);
-            }
-            Self::FrontendTransition { frontend, from, to } => {
-                f.put("frontend", frontend).put("from", from).put("to", to);
-            }
-            Self::ProbeInconclusive { backend, err, count, .. } => {
-                f.put("backend", backend).put("count", count).put("err", err);
-            }
-            Self::BackendPresumed { backend, frontends } => {
-                f.put("backend", backend).put("frontends", &frontends.join(","));
-            }
-            Self::OperatorCommand { command, lost_on_restart, by } => {
-                f.put("command", command).put("lost-on-restart", lost_on_restart);
-                for (key, words) in [("by", &by.who), ("why", &by.why)] {
-                    if !words.is_empty() {
-                        f.put(key, words);
-                    }
-                }
-            }
-            Self::WarmupMinDelay { elapsed }
-            | Self::WarmupComplete { elapsed }
-            | Self::WarmupMaxDelay { elapsed } => {
-                f.put("elapsed", &GoDuration(*elapsed));
-            }
-            Self::WarmupRelease { frontend, trigger, elapsed } => {
-                f.put("frontend", frontend).put("trigger", &trigger.word());
-                f.put("elapsed", &GoDuration(*elapsed));
-            }
-            Self::WarmupReleaseError { frontend, err } | Self::OutOfSync { frontend, err } => {
-                f.put("frontend", frontend).put("err", err);
-            }
-            Self::VppConnect { version, pid, restarted } => {
-                f.put("version", version).put("pid", pid).put("restarted", restarted);
-            }
-            Self::VppDisconnect { err }
-            | Self::VppUnreachable { err }
-            | Self::VppIncompatible { err }
-            | Self::SyncError { err } => {
-                f.put("err", err);
-            }
-            Self::CallTimeout { call } | Self::CallQuarantined { call } => {
-                f.put("call", call);
-            }
-            Self::CallRefused { call, err } => {
-                f.put("call", call).put("err", err);
-            }
-            Self::SyncStart { frontend, cause } => {
-                f.put("scope", &scope(frontend.as_ref())).put("cause", &cause.word());
-            }
-            Self::SyncDone { frontend, calls, took } => {
-                f.put("scope", &scope(frontend.as_ref())).put("calls", calls).put("took", &GoDuration(*took));
-            }
-            Self::Changed { call } => {
-                f.put("call", call);
-            }
-            Self::FlowsDropped { from, to } => {
-                f.put("buckets-from", from).put("buckets-to", to);
-            }
-            Self::BackInSync { frontend } => {
-                f.put("frontend", frontend);
-            }
-            Self::Waiting { frontend, reason } | Self::Recreate { frontend, reason } => {
-                f.put("frontend", frontend).put("reason", reason);
-            }
-            Self::StrangerLeft { vip, reason } => {
-                f.put("vip", vip).put("reason", reason);
-            }
-            Self::TableLengthDiffers { frontend, seen, wanted } => {
-                f.put("frontend", frontend).put("seen", seen).put("wanted", wanted);
-            }
-            Self::Suppressed { frontend, reason } => {
-                f.put("frontend", frontend).put("reason", reason);
-            }
-            Self::WarmupSkipped | Self::Stopping => (),
-        }
-    }
-}
-
-fn scope(frontend: Option<&String>) -> String {
-    frontend.map_or_else(|| "all".into(), Clone::clone)
-}
-
-struct Fields(Vec<(&'static str, String)>);
-
-impl Fields {
-    fn put(&mut self, key: &'static str, value: &dyn fmt::Display) -> &mut Self {
-        self.0.push((key, alloc::format!("{value}")));
-        self
     }
 }

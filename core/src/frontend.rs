@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config;
 use crate::health::State;
+use crate::input::Author;
 use crate::model::{VipKey, Weight};
 use crate::policy::{self, Entry, Server};
 use crate::reconcile::Want;
@@ -86,6 +87,12 @@ pub struct Frontend {
     pub presumed: BTreeSet<u32>,
     /// Make before break.
     pub hold: Option<Hold>,
+    /// Who set the weights that operators set, why and when: by slot and pool.
+    #[serde(default)]
+    pub set_by: BTreeMap<(u32, u16), Author>,
+    /// Servers that VPP held at 0 when choices had been lost: they count as paused until an operator says so.
+    #[serde(default)]
+    pub doubted: BTreeSet<IpAddr>,
     /// The engine's count of changes when an operator or a reload last changed this frontend.
     pub revision: u64,
 }
@@ -128,6 +135,8 @@ impl Frontend {
             state: State::Unknown,
             unknown: 0,
             presumed: BTreeSet::new(),
+            set_by: BTreeMap::new(),
+            doubted: BTreeSet::new(),
             hold: None,
             revision: 0,
         }
@@ -158,6 +167,17 @@ impl Frontend {
         self.members.iter().map(|member| member.slot).collect()
     }
 
+    /// An operator's weight for the member at this place; that of the file is none.
+    pub fn set_weight(&mut self, place: usize, weight: Weight, by: &Author) {
+        let member = &mut self.members[place];
+        member.set = (weight != member.configured).then_some(weight);
+        let key = (member.slot, member.pool);
+        match member.set {
+            Some(_) => self.set_by.insert(key, by.clone()),
+            None => self.set_by.remove(&key),
+        };
+    }
+
     /// Notes what is known of one backend.
     pub fn note(&mut self, slot: u32, standing: Standing) {
         for member in self.members.iter_mut().filter(|member| member.slot == slot) {
@@ -176,6 +196,9 @@ impl Frontend {
                     && self.presumed.contains(&member.slot)
                 {
                     state = State::Up;
+                }
+                if state != State::Disabled && self.doubted.contains(&member.address) {
+                    state = State::Paused;
                 }
                 Entry { server: member.address, pool: member.pool, weight: member.weight(), state, resumed }
             })

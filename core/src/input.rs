@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::data::{self, Word};
+use crate::memory::Recollection;
 use crate::model::{Reply, Weight};
 use crate::time::GoDuration;
 use core::time::Duration;
@@ -99,6 +100,11 @@ pub enum Input {
         #[serde(default)]
         based_on: Option<u64>,
     },
+    /// What operators chose in earlier processes. It is heard before anything else, or not at all: without it choices
+    /// are not kept.
+    Remembered(Recollection),
+    /// What came of the latest [`Action::Keep`](crate::Action::Keep); the error in words, what to do included.
+    Kept(Result<(), String>),
     /// SIGTERM or SIGINT.
     ShutdownRequested,
 }
@@ -298,6 +304,8 @@ pub enum Command {
         /// Also forget the server's flows.
         flush: bool,
     },
+    /// Lay all doubts about choices that were lost: nobody is kept at 0 because of them any more.
+    Confirm,
     /// Look at VPP anew and make it hold what we want: one frontend, or all.
     Sync {
         /// The frontend's name; `None` is all.
@@ -316,6 +324,7 @@ impl fmt::Display for Command {
                 let flush = if *flush { " flush" } else { "" };
                 write!(f, "weight {frontend} {pool} {backend} {weight}{flush}")
             }
+            Self::Confirm => f.write_str("confirm"),
             Self::Sync { frontend: None } => f.write_str("sync"),
             Self::Sync { frontend: Some(name) } => write!(f, "sync {name}"),
         }
@@ -346,6 +355,13 @@ impl fmt::Display for Input {
             Self::ConfigRejected { kind, err } => write!(f, "configuration rejected ({kind}): {err}"),
             Self::Commanded { command, by, .. } if by.who.is_empty() => write!(f, "operator: {command}"),
             Self::Commanded { command, by, .. } => write!(f, "operator {}: {command}", by.who),
+            Self::Remembered(Recollection::Nothing) => f.write_str("no choices of operators were kept"),
+            Self::Remembered(Recollection::Known(memory)) => {
+                write!(f, "choices kept: {}", memory.backends.len() + memory.weights.len())
+            }
+            Self::Remembered(Recollection::Lost(why)) => write!(f, "choices lost: {why}"),
+            Self::Kept(Ok(())) => f.write_str("choices kept"),
+            Self::Kept(Err(why)) => write!(f, "choices not kept: {why}"),
             Self::ShutdownRequested => f.write_str("shutdown requested"),
         }
     }

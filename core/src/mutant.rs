@@ -258,6 +258,14 @@ mutants! {
         HoldNeverEnds "hold-never-ends" "6: removed servers stay as long as their successors are unknown"
         HoldOutlivesVerdicts "hold-outlives-verdicts" "6: removed servers stay although their successors are known"
     }
+    "choices" {
+        MemoryIgnored "memory-ignored" "7: what operators chose before a restart is not taken up"
+        KeepForgotten "keep-forgotten" "7: what operators choose is not handed out to be kept"
+        MemoryOutlivesFile "memory-outlives-file" "8: what was kept survives a file that has changed the very value"
+        DoubtIgnored "doubt-ignored" "7: servers that VPP holds at 0 are raised although choices were lost"
+        DoubtEndsWithProcess "doubt-ends-with-process" "7: after one more restart nobody is in doubt"
+        ConfirmIgnored "confirm-ignored" "7: what an operator confirms stays in doubt"
+    }
     "commands" {
         ResumedNotProbed "resumed-not-probed" "4: a resumed backend is not probed"
         PauseOfDisabledAccepted "pause-of-disabled-accepted" "4: a disabled backend can be paused and resumed"

@@ -50,6 +50,7 @@ async fn dispatch(client: &mut Client, parsed: &Parsed, flags: &Flags) -> Result
             change::backend(&mut look, parsed, flags).await
         }
         Verb::SetWeight => change::weight(&mut look, parsed, flags).await,
+        Verb::ConfirmChoices => change::confirm(look.client, flags).await,
         Verb::ShowVppLbPlan => plan::of_sync(look.client, parsed).await,
         Verb::ConfigPlan => plan::of_config(look.client, parsed, flags).await,
         Verb::ConfigCheck => change::check(look.client, parsed).await,

@@ -12,7 +12,7 @@ pub use daemon::{checked, daemon, explained, reloaded, warmup};
 pub use frontend::{frontend, frontends, held, sync};
 pub use plan::plan;
 pub use record::{gap, record, records};
-pub use vpp::{difference, info, ordered, table};
+pub use vpp::{confirmed, difference, info, ordered, table};
 
 use maglev_proto::Timestamp;
 

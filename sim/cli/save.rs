@@ -114,6 +114,7 @@ fn word(happening: &Happening) -> String {
         Happening::Reload { forced, .. } => format!("reload {forced}"),
         Happening::ReloadInvalid(_) => "reload-invalid".into(),
         Happening::Operator(command) => format!("operator {}", first(command.to_string())),
+        Happening::Choices(change) => format!("choices {change}"),
         Happening::Daemon(change) => format!("daemon {}", first(change.to_string())),
         Happening::Traffic { .. } => "traffic".into(),
         Happening::Expect(_) => "expect".into(),

@@ -20,19 +20,21 @@
 //!   - { at: 7s, fault: refuse 3 with -81 }
 //!   - { at: 8s, foreign: "set-weight 203.0.113.80 tcp/80 198.51.100.10 weight 7" }
 //!   - { at: 9s, operator: weight www primary fra 30 }
+//!   - { at: 9s, choices: unwritable }
 //!   - { at: 10s, daemon: stall 10s }
 //!   - { at: 20s, reload: without-fra }
 //!   - { at: 25s, expect: { in-sync: true } }
 //! until: 60s
 //! expect: { in-sync: true, refused: 1, weights: { www: { ams: 0 } } }
 //! "#).unwrap();
-//! assert_eq!(scenario.events.len(), 11, "each backend is an event of its own, and so is the last expectation");
+//! assert_eq!(scenario.events.len(), 12, "each backend is an event of its own, and so is the last expectation");
 //! ```
 
 mod backend;
 mod facts;
 mod file;
 mod happening;
+mod paper;
 mod words;
 mod write;
 
@@ -49,6 +51,7 @@ use crate::twin::Twin;
 pub use self::backend::Behaviour;
 pub use self::facts::Facts;
 pub use self::happening::{Calls, DaemonChange, Fault, FaultKind, Happening, Invalid, VppChange, Who};
+pub use self::paper::Paper;
 pub use self::write::parse as parse_write;
 
 /// The name by which `reload` and `daemon: restart` mean the first configuration.

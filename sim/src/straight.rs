@@ -124,6 +124,7 @@ impl Straight {
         let seed = self.seeds.as_mut().map_or(STILL, Rng::next_u64);
         self.engine = Some(Engine::new(config, seed, self.begin));
         self.stalled_until = self.world.now();
+        self.inbox.extend(self.world.recollect());
     }
 
     fn end(&mut self) {
@@ -227,6 +228,10 @@ impl Straight {
                 let must_serve = vip
                     .is_some_and(|vip| self.engine.as_ref().is_some_and(|engine| engine.wants_positive(vip)));
                 self.world.link.call_of(connection, call, request, must_serve, now);
+            }
+            Action::Keep(memory) => {
+                let kept = self.world.keep(&memory);
+                self.post(kept);
             }
             Action::Tell(_) | Action::Answer { .. } => (),
             Action::Exit => self.end(),

@@ -67,9 +67,10 @@ pub fn compose(seed: u64, choices: &mut impl Choices) -> Plot {
     };
     act.first();
     act.heal(from);
+    let restart = act.choices.one_in(4, "restart at rest");
+    let twin = act.choices.choose(TWIN_EVERY, "twin");
+    act.drawer(from);
     let events = act.events;
-    let restart = choices.one_in(4, "restart at rest");
-    let twin = choices.choose(TWIN_EVERY, "twin");
     let twin = Twin::ALL.into_iter().rev().nth((TWIN_EVERY - 1 - twin) as usize);
     let scenario = Scenario {
         about: format!("What chance makes of seed {seed}."),

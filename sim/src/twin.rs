@@ -106,6 +106,7 @@ impl Deed {
             | Action::Connect(_)
             | Action::Disconnect(_)
             | Action::Tell(_)
+            | Action::Keep(_)
             | Action::Answer { .. }
             | Action::Exit => None,
         }

@@ -30,6 +30,8 @@ use crate::oracle::Ledger;
 use crate::script::Happening;
 use crate::vpp::LbPlugin;
 
+pub(crate) use self::reference::Kept;
+
 /// One step of the engine: what it heard and what it asks for, before anything of that is done.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
@@ -130,13 +132,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A new process begins with this configuration.
-    pub(crate) fn new(config: &Arc<Config>) -> Self {
+    pub(crate) fn new(config: &Arc<Config>, kept: &Kept) -> Self {
         Self {
             gates: gates::Gates::new(config),
             calls: calls::Calls::default(),
             stages: stages::Stages::default(),
             link: link::Link::default(),
-            state: state::State::new(config),
+            state: state::State::new(config, kept),
             traffic: traffic::Traffic::default(),
             isolation: isolation::Isolation::default(),
             process: process::Process::default(),
@@ -146,6 +148,11 @@ impl Watch {
             refusals: refusals::Refusals::default(),
             plans: plans::Plans::default(),
         }
+    }
+
+    /// What operators chose, as the next process should find it.
+    pub(crate) fn kept(&self) -> Kept {
+        self.state.kept()
     }
 
     /// The engine is about to hear `input`.

@@ -9,6 +9,7 @@
 //! begins at zero again while the world goes on.
 
 mod coverage;
+mod drawer;
 mod expect;
 mod finale;
 mod rest;
@@ -26,8 +27,9 @@ use std::sync::Arc;
 
 use maglev_core::model::{LbConf, Read, Request, VipKey};
 use maglev_core::time::earliest;
-use maglev_core::{Action, Command, Config, Engine, Event, Input, Instant};
+use maglev_core::{Action, Command, Config, Engine, Event, Input, Instant, Recollection};
 
+use self::drawer::Drawer;
 use self::finale::Finale;
 use self::timeline::Timeline;
 use self::trace::Trace;
@@ -39,7 +41,7 @@ use crate::oracle::{Breach, Counts, Ledger, Oracle};
 use crate::script::{DaemonChange, FIRST_CONFIG, Happening, Scenario, ScriptError, Who};
 use crate::twin::{Deed, Diary};
 use crate::vpp::Options;
-use crate::watch::{Step, Watch, Watcher as _};
+use crate::watch::{Kept, Step, Watch, Watcher as _};
 
 pub use self::coverage::{Cell, Coverage};
 pub(crate) use self::trace::Chain;
@@ -161,6 +163,12 @@ pub struct World {
     told: BTreeSet<&'static str>,
     coverage: Coverage,
     watch: Watch,
+    /// What operators chose, over restarts.
+    drawer: Drawer,
+    /// What the present process begins with.
+    found: Option<Recollection>,
+    /// The present process has heard that.
+    recalls: bool,
     ledger: Ledger,
     settings: Settings,
     finale: Finale,
@@ -205,7 +213,10 @@ impl World {
         }
         Ok(Self {
             now,
-            watch: Watch::new(&config),
+            watch: Watch::new(&config, &Kept::Nothing),
+            drawer: Drawer::default(),
+            found: Some(Recollection::Nothing),
+            recalls: false,
             finale: Finale::new(scenario, &configs),
             configs: Arc::new(configs),
             config,
@@ -366,6 +377,10 @@ impl World {
                 self.commanded = true;
                 return Ok(Some(Effect::Command(command.clone())));
             }
+            Happening::Choices(change) => {
+                let kept = self.recalls.then(|| self.watch.kept());
+                return Ok(self.drawer.change(*change, kept).map(Effect::Post));
+            }
             Happening::Daemon(change) => return self.change_daemon(change).map(Some).map_err(confused),
             Happening::Traffic { frontend, flows } => {
                 let vip = self.vip(frontend).map_err(confused)?;
@@ -401,12 +416,14 @@ impl World {
 
     /// A new process of maglevd begins.
     pub fn process_started(&mut self) {
-        self.watch = Watch::new(&self.config);
+        let (found, kept) = self.drawer.open();
+        self.watch = Watch::new(&self.config, &kept);
+        self.found = Some(found);
         self.started = self.now;
         self.wakeup = Some(Instant::START);
         self.stalled_until = self.now;
         self.completed = false;
-        self.commanded = false;
+        self.commanded = kept.is_any();
         self.quarantined = false;
         self.emptied = false;
         self.reloaded = false;
@@ -416,6 +433,9 @@ impl World {
     /// The process of maglevd is gone, and its probes with it. Its connection is the lane's to drop.
     pub fn process_ended(&mut self) {
         self.backends.forget_probes();
+        if core::mem::take(&mut self.recalls) {
+            self.drawer.ended(Some(self.watch.kept()));
+        }
         self.timeline.ended();
         self.settle_accounts();
     }
@@ -433,6 +453,7 @@ impl World {
     /// The engine made a step; nothing of what it asks for has been done yet.
     pub fn observe(&mut self, engine: &Engine, input: &Input, actions: &[Action]) {
         self.steps += 1;
+        self.recalls |= matches!(input, Input::Remembered(_));
         self.coverage.step(engine);
         for action in actions {
             if let Action::Tell(event) = action
@@ -490,6 +511,7 @@ impl World {
             Action::Answer { result: Ok(()), .. }
             | Action::Call { .. }
             | Action::CancelProbe(_)
+            | Action::Keep(_)
             | Action::Connect(_) => (),
         }
     }

@@ -31,6 +31,15 @@ impl Maglev {
         self.frontend(frontend).await
     }
 
+    pub(super) async fn confirm(
+        &self,
+        request: Request<v1::ConfirmChoicesRequest>,
+    ) -> Answer<v1::ConfirmChoicesResponse> {
+        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        self.command(Command::Confirm, by, None, "choices", "").await?;
+        Ok(v1::ConfirmChoicesResponse {})
+    }
+
     pub(super) async fn order_sync(&self, request: Request<v1::SyncRequest>) -> Answer<v1::SyncResponse> {
         let by = caller::author(&request, &request.get_ref().why, self.now())?;
         let v1::SyncRequest { frontend, .. } = request.into_inner();

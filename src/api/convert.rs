@@ -93,6 +93,7 @@ pub(super) const fn reason(reason: WeightReason) -> v1::WeightReason {
         WeightReason::Down => v1::WeightReason::Down,
         WeightReason::Unknown => v1::WeightReason::Unknown,
         WeightReason::Paused => v1::WeightReason::Paused,
+        WeightReason::Doubted => v1::WeightReason::Doubted,
         WeightReason::Disabled => v1::WeightReason::Disabled,
         WeightReason::OtherEntry => v1::WeightReason::OtherEntry,
     }

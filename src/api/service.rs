@@ -130,6 +130,13 @@ impl Service for Maglev {
         reply(self.set_weight_of(request).await)
     }
 
+    async fn confirm_choices(
+        &self,
+        request: Request<v1::ConfirmChoicesRequest>,
+    ) -> Replied<v1::ConfirmChoicesResponse> {
+        reply(self.confirm(request).await)
+    }
+
     async fn reload_config(
         &self,
         request: Request<v1::ReloadConfigRequest>,

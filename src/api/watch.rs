@@ -157,7 +157,13 @@ fn topic(event: &Event) -> v1::Topic {
         Event::ConfigLoaded { .. } | Event::ConfigRejected { .. } | Event::DelaysNotEffective { .. } => {
             v1::Topic::Config
         }
-        Event::OperatorCommand { .. } | Event::ChoiceDropped { .. } => v1::Topic::Operator,
+        Event::OperatorCommand { .. }
+        | Event::ChoiceDropped { .. }
+        | Event::ChoiceRestored { .. }
+        | Event::ChoicesLost { .. }
+        | Event::ChoicesDoubted { .. }
+        | Event::ChoicesNotKept { .. }
+        | Event::ChoicesKept => v1::Topic::Operator,
         Event::Stopping => v1::Topic::Log,
     }
 }

@@ -17,6 +17,9 @@ pub(super) const fn reason(member: &MemberView) -> &'static str {
         WeightReason::Down => "it is down",
         WeightReason::Unknown => "it has no verdict yet",
         WeightReason::Paused => "an operator paused it: existing flows stay",
+        WeightReason::Doubted => {
+            "VPP held it at 0 when what operators had chosen was lost: resume it, or confirm all choices"
+        }
         WeightReason::Disabled => "it is disabled, by an operator or in the file: existing flows are flushed",
         WeightReason::OtherEntry => {
             "another entry of this frontend has the same address, and that one decides"

@@ -357,7 +357,8 @@ async fn start_daemon(
     timeline.say(Who::World, Tone::Plain, &page);
     let meter = Meter::default();
     let (handle, daemon) =
-        Service { clock, config, seed, vpp, limits, journal, meter: meter.clone(), observer }.start();
+        Service { clock, config, seed, vpp, limits, journal, choices: None, meter: meter.clone(), observer }
+            .start();
     let site = Site { handle: handle.clone(), meter, uses_vpp: true };
     let visitors = tokio::spawn(Visitors { listener, clock, site }.attend());
     let running = tokio::spawn(async move {

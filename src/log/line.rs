@@ -18,8 +18,18 @@ pub(super) enum Value {
 }
 
 /// Keys of the core's events whose values are numbers. A backend may be called `42`, so the look alone tells nothing.
-const NUMBERS: [&str; 9] =
-    ["frontends", "backends", "count", "pid", "calls", "buckets-from", "buckets-to", "seen", "wanted"];
+const NUMBERS: [&str; 10] = [
+    "frontends",
+    "backends",
+    "servers",
+    "count",
+    "pid",
+    "calls",
+    "buckets-from",
+    "buckets-to",
+    "seen",
+    "wanted",
+];
 
 /// Keys of the core's events whose values are `true` or `false`.
 const BOOLS: [&str; 3] = ["reload", "lost-on-restart", "restarted"];
@@ -50,7 +60,7 @@ impl Line {
     pub(super) fn tell(&mut self, event: &Event) {
         event.name().clone_into(&mut self.msg);
         // Here the key is a list of names.
-        let are_names = matches!(event, Event::BackendPresumed { .. });
+        let are_names = matches!(event, Event::BackendPresumed { .. } | Event::ChoicesDoubted { .. });
         for (key, text) in event.fields() {
             self.put(key, if are_names { Value::Text(text) } else { typed(key, text) });
         }

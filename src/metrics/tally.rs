@@ -112,6 +112,8 @@ impl Tally {
             | Input::ConfigLoaded { .. }
             | Input::ConfigRejected { .. }
             | Input::Commanded { .. }
+            | Input::Remembered(_)
+            | Input::Kept(_)
             | Input::ShutdownRequested => (),
         }
     }
@@ -147,6 +149,7 @@ impl Tally {
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
                 | Action::Answer { .. }
+                | Action::Keep(_)
                 | Action::Exit => (),
             }
         }

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod choices;
 mod config;
 mod daemon;
 mod journal;

@@ -114,6 +114,7 @@ impl Run {
                 Action::Connect(_)
                 | Action::Disconnect(_)
                 | Action::Call { .. }
+                | Action::Keep(_)
                 | Action::Tell(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),

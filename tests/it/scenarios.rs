@@ -89,11 +89,12 @@ fn every_timeline_belongs_to_a_scenario() {
 }
 
 /// Groups of scenarios by the first word of their names, as the index shows them.
-const GROUPS: [(&str, &str); 5] = [
+const GROUPS: [(&str, &str); 6] = [
     ("warmup", "Warm-up: hands off, release, over"),
     ("health", "Health: verdicts and faults of our own"),
     ("sync", "Syncing: calls, refusals, deaths of VPP, strangers"),
     ("reload", "Reloads"),
+    ("choices", "Operators' choices over restarts"),
     ("sim", "Found by the simulator: each failed before its fix"),
 ];
 

@@ -49,6 +49,14 @@ impl Engine {
             Command::SetWeight { frontend, pool, backend, weight, flush } => {
                 self.set_weight((command, by), [frontend, pool, backend], *weight, *flush, now, out)
             }
+            Command::Confirm => {
+                if self.trust_all(now, out) {
+                    self.changes += 1;
+                    self.keeping.touched = true;
+                    self.audit(command, by, out);
+                }
+                Ok(())
+            }
             Command::Sync { frontend } => self.sync((command, by), frontend.as_deref(), now, out),
         }
     }
@@ -71,7 +79,7 @@ impl Engine {
                 let at = self.frontends.named(frontend);
                 ("frontend", frontend, at.map(|at| self.frontends.list()[at].revision))
             }
-            Command::Sync { .. } => return Ok(()),
+            Command::Confirm | Command::Sync { .. } => return Ok(()),
         };
         match revision {
             Some(revision) if revision != based_on => Err(Denial::Stale(format!(
@@ -105,15 +113,30 @@ impl Engine {
             Command::Resume { .. }
             | Command::Enable { .. }
             | Command::SetWeight { .. }
+            | Command::Confirm
             | Command::Sync { .. } => (),
         }
-        if backend.state() == before && !mutant!(RepeatIsNews) {
+        let is_same = backend.state() == before && !mutant!(RepeatIsNews);
+        if is_same && !self.trust_backend(slot) {
             return Ok(());
         }
+        self.trust_backend(slot);
         self.changes += 1;
+        self.keeping.touched = true;
         let revision = self.changes;
-        self.slot_mut(slot).into_iter().for_each(|backend| backend.revision = revision);
+        self.slot_mut(slot).into_iter().for_each(|backend| {
+            backend.revision = revision;
+            backend.chosen_by = by.clone();
+        });
         self.audit(command, by, out);
+        if is_same {
+            // It was in doubt, and no more.
+            let frontends = self.slot(slot).map(|backend| backend.frontends.clone()).unwrap_or_default();
+            for at in frontends {
+                self.recompute(at, true, now, out);
+            }
+            return Ok(());
+        }
         if !(mutant!(ResumedNotProbed) && before == State::Paused) {
             self.new_generation(slot, now, out);
         }
@@ -122,7 +145,7 @@ impl Engine {
     }
 
     fn audit(&self, command: &Command, by: &Author, out: &mut Vec<Action>) {
-        let lost_on_restart = !matches!(command, Command::Sync { .. });
+        let lost_on_restart = self.forgets() && !matches!(command, Command::Sync { .. });
         tell(out, Event::OperatorCommand { command: command.to_string(), lost_on_restart, by: by.clone() });
     }
 
@@ -144,17 +167,20 @@ impl Engine {
         let entry = &mut self.frontends.list_mut()[at];
         let position = entry.pools.iter().position(|name| name == pool);
         let position = position.ok_or_else(|| missing("pool", &format!("{pool} in frontend {frontend}")))?;
-        let member = entry
+        let place = entry
             .members
-            .iter_mut()
-            .find(|member| usize::from(member.pool) == position && member.slot == slot)
+            .iter()
+            .position(|member| usize::from(member.pool) == position && member.slot == slot)
             .ok_or_else(|| missing("backend", &format!("{backend} in pool {pool} of frontend {frontend}")))?;
-        if member.weight() == weight && !flush {
+        let server = entry.members[place].address;
+        if entry.members[place].weight() == weight && !flush && !entry.doubted.contains(&server) {
             return Ok(());
         }
-        member.set = (weight != member.configured).then_some(weight);
-        let (vip, server) = (entry.want.vip, member.address);
+        entry.set_weight(place, weight, by);
+        entry.doubted.remove(&server);
+        let vip = entry.want.vip;
         self.changes += 1;
+        self.keeping.touched = true;
         entry.revision = self.changes;
         self.audit(command, by, out);
         let position = u32::try_from(at).unwrap_or(u32::MAX);

@@ -31,6 +31,8 @@ pub enum WeightReason {
     Unknown,
     /// An operator paused it.
     Paused,
+    /// VPP held it at 0 when what operators had chosen was lost: it stays there until an operator confirms.
+    Doubted,
     /// An operator or the file disabled it.
     Disabled,
     /// The frontend has another entry with the same address, and that one decides.
@@ -82,6 +84,9 @@ fn reason(
     match member.standing.state {
         State::Disabled => return WeightReason::Disabled,
         State::Paused => return WeightReason::Paused,
+        State::Unknown | State::Up | State::Down if frontend.doubted.contains(&member.address) => {
+            return WeightReason::Doubted;
+        }
         State::Unknown | State::Up | State::Down if is_ruled || own != effective => {
             return WeightReason::OtherEntry;
         }

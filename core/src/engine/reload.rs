@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Tells every backend its frontends, and every frontend how many of its backends are unknown.
-    fn link_backends(&mut self) {
+    pub(super) fn link_backends(&mut self) {
         for backend in self.slots.iter_mut().flatten() {
             backend.frontends.clear();
         }
@@ -127,6 +127,7 @@ impl Engine {
         let (slot_of, fresh) = self.pair_backends(now, out);
         self.replace_frontends(&slot_of, &fresh, now, out);
         self.slot_of = slot_of;
+        self.keeping.touched = true;
     }
 
     fn compare_delays(&self, old: &Config, out: &mut Vec<Action>) {
@@ -335,6 +336,8 @@ impl Engine {
             member.pool = old(member.slot).map_or(member.pool, |old| old.pool);
         }
         inherit_weights(frontend, &was, out);
+        let is_there = |server: &IpAddr| frontend.members.iter().any(|member| member.address == *server);
+        frontend.doubted = was.doubted.iter().copied().filter(is_there).collect();
         frontend.revision = if frontend.is_described_as(&was) { was.revision } else { self.changes };
         self.hold_removed(frontend, was, fresh, now);
     }
@@ -483,13 +486,17 @@ fn inherit_weights(frontend: &mut Frontend, was: &Frontend, out: &mut Vec<Action
             frontend.pools.get(at).filter(|name| !was.pools.contains(name)).map(|_| at)
         };
         let position = by_name.or_else(by_position);
-        let heirs = frontend
-            .members
-            .iter_mut()
-            .filter(|member| member.address == old.address && Some(usize::from(member.pool)) == position);
-        match heirs.min_by_key(|member| member.slot != old.slot) {
-            Some(heir) if heir.configured == old.configured || mutant!(OperatorWeightOutlivesFile) => {
-                heir.set = old.set.filter(|_| !mutant!(OperatorWeightLost));
+        let heirs = frontend.members.iter().enumerate().filter(|(_, member)| {
+            member.address == old.address && Some(usize::from(member.pool)) == position
+        });
+        match heirs.min_by_key(|(_, member)| member.slot != old.slot) {
+            Some((heir, member))
+                if member.configured == old.configured || mutant!(OperatorWeightOutlivesFile) =>
+            {
+                if let Some(weight) = old.set.filter(|_| !mutant!(OperatorWeightLost)) {
+                    let by = was.set_by.get(&(old.slot, old.pool)).cloned().unwrap_or_default();
+                    frontend.set_weight(heir, weight, &by);
+                }
             }
             Some(_) | None => tell_dropped(was, pool, old.address, out),
         }

@@ -221,7 +221,9 @@ impl Engine {
         let conf = self.dataplane.conf_trouble().map(|err| {
             alloc::format!("the settings of VPP's lb plugin are not as wanted: {err}; they are tried at every sync-interval, and at once after a reload or an operator's sync")
         });
-        warmup.into_iter().chain(picture).chain(conf).chain(faults).chain(presumed).chain(troubles)
+        let kept = self.keeping_troubles();
+        let own = warmup.into_iter().chain(picture).chain(conf).chain(kept);
+        own.chain(faults).chain(presumed).chain(troubles)
     }
 
     /// One frontend, by its position in key order.

@@ -83,6 +83,13 @@ pub(super) async fn reload(client: &mut Client, parsed: &Parsed, flags: &Flags) 
     Ok(Answer::new(value, blocks))
 }
 
+/// `set choices confirmed`.
+pub(super) async fn confirm(client: &mut Client, flags: &Flags) -> Done {
+    let why = flags.why.clone().unwrap_or_default();
+    let confirmed = client.confirm_choices(v1::ConfirmChoicesRequest { why }).await?.into_inner();
+    Ok(Answer::new(value::of("ConfirmChoicesResponse", &confirmed), view::confirmed()))
+}
+
 /// `sync vpp lb state`.
 pub(super) async fn sync(client: &mut Client, parsed: &Parsed, flags: &Flags) -> Done {
     let frontend = parsed.last(Kind::Frontend);

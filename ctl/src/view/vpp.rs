@@ -86,6 +86,11 @@ fn rows(value: &Value, empty: &'static str) -> Block {
     }
 }
 
+/// What is said of confirmed choices.
+pub fn confirmed() -> Vec<Block> {
+    vec![Block::Lines(vec!["Nobody is kept at 0 any more because choices were lost.".into()])]
+}
+
 /// `sync vpp lb state`.
 pub fn ordered(frontend: Option<&str>) -> Vec<Block> {
     let what = frontend.map_or_else(|| "all frontends".into(), |name| format!("frontend {name}"));

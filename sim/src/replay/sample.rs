@@ -107,6 +107,7 @@ impl World {
             Action::CancelProbe(_)
             | Action::Disconnect(_)
             | Action::Tell(_)
+            | Action::Keep(_)
             | Action::Answer { .. }
             | Action::Exit => return,
         };

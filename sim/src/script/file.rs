@@ -11,7 +11,7 @@ use super::happening::parse_command;
 use super::words::{Confused, Exact, instant, number};
 use super::{
     Behaviour, Conclusion, ConfigText, DaemonChange, Event, FIRST_CONFIG, Facts, Fault, Happening, Invalid,
-    Scenario, ScriptError, VppChange, Who, parse_write,
+    Paper, Scenario, ScriptError, VppChange, Who, parse_write,
 };
 use crate::twin::Twin;
 
@@ -43,6 +43,7 @@ struct EventFile {
     reload: Option<Spanned<String>>,
     reload_invalid: Option<Spanned<String>>,
     operator: Option<Spanned<String>>,
+    choices: Option<Spanned<String>>,
     daemon: Option<Spanned<String>>,
     traffic: Option<Spanned<String>>,
     expect: Option<Spanned<Facts>>,
@@ -170,13 +171,14 @@ fn events(
 
 /// The one thing that an event says, or several of it for `backend`.
 fn happenings(event: EventFile, line: u64) -> Result<Vec<Happening>, ScriptError> {
-    let sentences: [Sentence; 8] = [
+    let sentences: [Sentence; 9] = [
         (event.vpp, |text| VppChange::parse(text).map(Happening::Vpp)),
         (event.fault, |text| Fault::parse(text).map(Happening::Fault)),
         (event.foreign, |text| parse_write(text).map(Happening::Foreign)),
         (event.reload, reload),
         (event.reload_invalid, |text| Invalid::parse(text).map(Happening::ReloadInvalid)),
         (event.operator, |text| parse_command(text).map(Happening::Operator)),
+        (event.choices, |text| Paper::parse(text).map(Happening::Choices)),
         (event.daemon, |text| DaemonChange::parse(text).map(Happening::Daemon)),
         (event.traffic, traffic),
     ];
@@ -203,7 +205,7 @@ fn happenings(event: EventFile, line: u64) -> Result<Vec<Happening>, ScriptError
         (1, false) => Ok(all),
         (0 | 1, _) => {
             let message = "nothing happens here: add one of backend, vpp, fault, foreign, reload, reload-invalid, \
-                           operator, daemon, traffic, expect";
+                           operator, choices, daemon, traffic, expect";
             Err(ScriptError { line, message: message.into() })
         }
         _ => {
@@ -305,6 +307,7 @@ fn print_event(at: Instant, happening: &Happening, f: &mut fmt::Formatter<'_>) -
         Happening::Reload { config, forced: true } => ("reload", quoted(&format!("{config} forced"))),
         Happening::ReloadInvalid(kind) => ("reload-invalid", kind.word().to_owned()),
         Happening::Operator(command) => ("operator", quoted(&command.to_string())),
+        Happening::Choices(change) => ("choices", quoted(&change.to_string())),
         Happening::Daemon(change) => ("daemon", quoted(&change.to_string())),
         Happening::Traffic { frontend, flows } => ("traffic", quoted(&format!("{frontend} {flows}"))),
         Happening::Expect(facts) => ("expect", facts.to_string()),

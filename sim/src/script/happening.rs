@@ -8,7 +8,7 @@ use maglev_core::Command;
 use maglev_core::model::{Weight, Write};
 
 use super::words::{Confused, Exact, duration, number, ordinal};
-use super::{Behaviour, Facts};
+use super::{Behaviour, Facts, Paper};
 
 /// What happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub enum Happening {
     ReloadInvalid(Invalid),
     /// An operator wants something.
     Operator(Command),
+    /// Something happens to the file of operators' choices.
+    Choices(Paper),
     /// Something happens to maglevd itself.
     Daemon(DaemonChange),
     /// So many flows, each sending a packet a second, go to a frontend from now on.
@@ -311,12 +313,13 @@ pub(super) fn parse_command(sentence: &str) -> Result<Command, Confused> {
                 .ok_or_else(|| format!("weight {weight} is above 100"))?,
             flush,
         },
+        ["confirm"] => Command::Confirm,
         ["sync"] => Command::Sync { frontend: None },
         ["sync", frontend] => Command::Sync { frontend: Some(frontend.into()) },
         _ => {
             return Err(format!(
                 "{sentence:?} is no command: use pause, resume, disable or enable <backend>, weight <frontend> <pool> \
-                 <backend> <weight> [flush], or sync [<frontend>]"
+                 <backend> <weight> [flush], confirm, or sync [<frontend>]"
             ));
         }
     })

@@ -150,6 +150,7 @@ fn simpler(happening: &Happening) -> Vec<Happening> {
         | Happening::Foreign(_)
         | Happening::ReloadInvalid(_)
         | Happening::Operator(_)
+        | Happening::Choices(_)
         | Happening::Expect(_) => Vec::new(),
     }
 }

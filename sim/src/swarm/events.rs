@@ -123,7 +123,7 @@ impl<C: Choices> Act<'_, C> {
     }
 
     /// Ties are common on purpose: half of all instants are whole half seconds.
-    fn instant(&mut self, windows: &[(Duration, Duration)]) -> Instant {
+    pub(super) fn instant(&mut self, windows: &[(Duration, Duration)]) -> Instant {
         let (begin, end) = *self.choices.of(windows, "window");
         let width = u32::try_from((end - begin).as_millis()).unwrap_or(u32::MAX).max(1);
         let mut ms =
@@ -318,7 +318,7 @@ impl<C: Choices> Act<'_, C> {
         }
     }
 
-    fn command(&mut self) -> Command {
+    pub(super) fn command(&mut self) -> Command {
         let names: Vec<&String> = self.site.backends.iter().map(|member| &member.name).collect();
         let backend = (*self.choices.of(&names, "commanded backend")).clone();
         let fronts: Vec<&String> = self.site.frontends.iter().map(|front| &front.name).collect();
@@ -415,6 +415,7 @@ impl<C: Choices> Act<'_, C> {
                 | Happening::Reload { .. }
                 | Happening::ReloadInvalid(_)
                 | Happening::Operator(_)
+                | Happening::Choices(_)
                 | Happening::Daemon(DaemonChange::Stall(_))
                 | Happening::Traffic { .. }
                 | Happening::Expect(_) => (),

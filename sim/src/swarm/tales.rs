@@ -9,7 +9,7 @@ use maglev_core::{Command, Instant};
 use super::NAMES;
 use super::events::{Act, after};
 use crate::choices::Choices;
-use crate::script::{Behaviour, Calls, DaemonChange, Fault, FaultKind, Happening, VppChange, Who};
+use crate::script::{Behaviour, Calls, DaemonChange, Fault, FaultKind, Happening, Paper, VppChange, Who};
 
 /// Refusals in a row: four attempts of three calls.
 const IN_A_ROW: u32 = 12;
@@ -25,6 +25,42 @@ const MOMENTS: [u64; 8] = [100, 300, 300, 600, 600, 1_200, 2_000, 4_000];
 const RETVALS: [i32; 8] = [-6, -6, -7, -70, -73, -81, -97, -1];
 
 impl<C: Choices> Act<'_, C> {
+    /// The file of operators' choices is lost, or cannot be written for a while, and then maglevd restarts.
+    pub(super) fn drawer(&mut self, from: Instant) {
+        if !self.choices.one_in(6, "file of choices") {
+            return;
+        }
+        let anywhere = [(Duration::ZERO, self.length)];
+        for _ in 0..=self.choices.choose(3, "choices") {
+            let (at, command) = (self.instant(&anywhere), self.command());
+            self.push(at, Happening::Operator(command));
+        }
+        let at = self.instant(&anywhere);
+        match self.choices.choose(3, "what becomes of the file") {
+            0 => self.push(at, Happening::Choices(Paper::Damaged)),
+            1 => self.push(at, Happening::Choices(Paper::Deleted)),
+            _ => {
+                self.push(at, Happening::Choices(Paper::Unwritable));
+                let then = self.instant(&anywhere);
+                self.push(then.max(at), Happening::Choices(Paper::Writable));
+            }
+        }
+        for _ in 0..=self.choices.choose(2, "restarts") {
+            let then = self.instant(&anywhere).max(at);
+            let config = self
+                .choices
+                .one_in(3, "other file")
+                .then(|| (*self.choices.of(&NAMES, "file of the restart")).to_owned());
+            self.push(then, Happening::Daemon(DaemonChange::Restart(config)));
+        }
+        if self.choices.one_in(2, "confirmed") {
+            let then = self.instant(&anywhere).max(at);
+            self.push(then, Happening::Operator(Command::Confirm));
+        }
+        // What the second act began with stays behind all of this.
+        self.events.sort_by_key(|(at, _)| (*at).min(from));
+    }
+
     pub(super) fn refusal(&mut self) -> FaultKind {
         FaultKind::Refuse(*self.choices.of(&RETVALS, "fault retval"))
     }

@@ -80,6 +80,7 @@ impl Register {
                     swap(pool, &self.pools);
                     swap(backend, &self.backends);
                 }
+                Command::Confirm => (),
                 Command::Sync { frontend } => {
                     frontend.iter_mut().for_each(|name| swap(name, &self.frontends));
                 }
@@ -91,6 +92,7 @@ impl Register {
             | Happening::Foreign(_)
             | Happening::Reload { .. }
             | Happening::ReloadInvalid(_)
+            | Happening::Choices(_)
             | Happening::Daemon(_)
             | Happening::Expect(_) => (),
         }

@@ -251,8 +251,9 @@ impl Flushes {
                 State::Paused | State::Down | State::Disabled => is_kept(state),
             };
             let mut members = frontend.members.iter();
-            // Who is presumed counts as up; and what was before this step may be new to us.
-            let is_special = frontend.hold.is_some() || !frontend.presumed.is_empty();
+            // Who is presumed counts as up, who is in doubt as paused; and what was before this step may be new to us.
+            let is_special =
+                frontend.hold.is_some() || !frontend.presumed.is_empty() || !frontend.doubted.is_empty();
             let before = |member: &Member| name(member).and_then(|name| moved.get(name)).copied();
             if is_special
                 || members
@@ -320,6 +321,7 @@ impl Watcher for Flushes {
                 | Action::StartProbe(_)
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),
             }

@@ -128,6 +128,7 @@ impl Watcher for Gates {
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
                 | Action::Disconnect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),
             }

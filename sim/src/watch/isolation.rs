@@ -112,6 +112,7 @@ impl Watcher for Isolation {
                 | Action::StartProbe(_)
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),
             }

@@ -176,6 +176,8 @@ impl Link {
             | Input::ConfigLoaded { .. }
             | Input::ConfigRejected { .. }
             | Input::ProbeFinished { .. }
+            | Input::Remembered(_)
+            | Input::Kept(_)
             | Input::ShutdownRequested
             | Input::VppConnected { .. }
             | Input::VppDisconnected { .. }
@@ -256,6 +258,7 @@ impl Watcher for Link {
                 | Action::Connect(_)
                 | Action::Disconnect(_)
                 | Action::StartProbe(_)
+                | Action::Keep(_)
                 | Action::Tell(_) => (),
             }
         }

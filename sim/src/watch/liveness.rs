@@ -146,6 +146,7 @@ impl Watcher for Liveness {
                 | Action::StartProbe(_)
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. } => (),
             }
         }

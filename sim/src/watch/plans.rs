@@ -70,6 +70,8 @@ fn wish(input: &Input) -> Option<Wish> {
         | Input::VppDisconnected { .. }
         | Input::VppReplied { .. }
         | Input::ConfigRejected { .. }
+        | Input::Remembered(_)
+        | Input::Kept(_)
         | Input::ShutdownRequested => None,
     }
 }
@@ -157,7 +159,7 @@ impl Watcher for Plans {
 /// Whether nothing but the plan's own calls led to a step.
 fn is_consequence(step: &Step<'_>) -> bool {
     match step.input {
-        Input::WakeupDue => true,
+        Input::WakeupDue | Input::Kept(_) => true,
         Input::VppReplied { reply, .. } => !matches!(reply, Reply::Refused(_) | Reply::NotSent(_)),
         // Its verdict is news or is none.
         Input::ProbeFinished { .. } => true,
@@ -166,6 +168,7 @@ fn is_consequence(step: &Step<'_>) -> bool {
         | Input::ConfigLoaded { .. }
         | Input::ConfigRejected { .. }
         | Input::Commanded { .. }
+        | Input::Remembered(_)
         | Input::ShutdownRequested => false,
     }
 }

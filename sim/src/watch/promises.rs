@@ -80,6 +80,7 @@ impl Promises {
             | Action::Call { .. }
             | Action::StartProbe(_)
             | Action::CancelProbe(_)
+            | Action::Keep(_)
             | Action::Connect(_) => (),
         }
     }

@@ -6,6 +6,7 @@
 
 mod front;
 mod fronts;
+mod kept;
 mod pairs;
 mod seat;
 
@@ -20,6 +21,7 @@ use maglev_core::{Command, Config, Engine, Instant, ProbeId};
 
 pub(super) use self::front::{Front, Wanted};
 pub(super) use self::fronts::Fronts;
+pub(crate) use self::kept::Kept;
 pub(super) use self::seat::{Seat, Worth};
 
 /// All backends of one process, by slot.
@@ -67,6 +69,11 @@ impl Reference {
 
     pub(super) fn slot_of(&self, name: &str) -> Option<u32> {
         self.seats().find(|(_, seat)| seat.name == name).map(|(slot, _)| slot)
+    }
+
+    /// What operators chose before is in force from now on, perhaps some time after the start.
+    pub(super) fn recalled(&mut self, now: Instant) {
+        self.seats.iter_mut().flatten().for_each(|seat| seat.recalled(now));
     }
 
     /// A result arrives.

@@ -227,6 +227,7 @@ impl Watcher for Refusals {
                 Action::StartProbe(_)
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),
             }

@@ -57,7 +57,7 @@ impl Spread {
         }
         let probed = step.engine.backends().filter(|(_, backend)| backend.is_probed());
         let addresses: BTreeSet<IpAddr> = probed.map(|(_, backend)| backend.address).collect();
-        let is_alone = matches!(step.input, Input::WakeupDue);
+        let is_alone = matches!(step.input, Input::WakeupDue | Input::Remembered(_));
         if !is_alone || !step.elapsed.is_zero() || addresses.len() < 2 {
             return;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use maglev_core::input::Outcome;
 use maglev_core::{Action, Config, Event, Input, Instant, ProbeId};
 
-use super::reference::{Reference, Worth};
+use super::reference::{Kept, Reference, Worth};
 use super::spread::Spread;
 use super::weights::Weights;
 use super::{Step, Watcher};
@@ -34,10 +34,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(config: &Arc<Config>) -> Self {
-        let reference = Reference::new(config);
+    pub(super) fn new(config: &Arc<Config>, kept: &Kept) -> Self {
+        let mut reference = Reference::new(config);
         Self {
-            weights: Weights::new(config, &reference),
+            weights: Weights::new(config, &mut reference, kept),
             reference,
             spread: Spread::default(),
             complaints: BTreeMap::new(),
@@ -45,6 +45,11 @@ impl State {
             stopping: false,
             exited: false,
         }
+    }
+
+    /// What operators chose.
+    pub(super) fn kept(&self) -> Kept {
+        self.weights.kept(&self.reference)
     }
 
     fn finished(&mut self, probe: ProbeId, outcome: &Outcome, step: &Step<'_>, ledger: &mut Ledger) {
@@ -150,6 +155,7 @@ impl State {
                 | Action::Connect(_)
                 | Action::Disconnect(_)
                 | Action::Call { .. }
+                | Action::Keep(_)
                 | Action::Answer { .. } => (),
             }
         }
@@ -230,6 +236,9 @@ impl Watcher for State {
         {
             self.finished(*probe, outcome, step, ledger);
         }
+        if matches!(step.input, Input::Remembered(_)) {
+            self.reference.recalled(clock(step));
+        }
         self.acted(step, ledger);
         self.spread.step(step, ledger);
         self.judge_deadlines(step, ledger);
@@ -243,12 +252,13 @@ impl Watcher for State {
         }
         match step.input {
             Input::ProbeFinished { probe, .. } => self.judge_due(probe.slot, step, ledger),
-            Input::VppReplied { .. } | Input::WakeupDue => (),
+            Input::VppReplied { .. } | Input::WakeupDue | Input::Kept(_) => (),
             Input::VppConnected { .. }
             | Input::VppDisconnected { .. }
             | Input::ConfigLoaded { .. }
             | Input::ConfigRejected { .. }
             | Input::Commanded { .. }
+            | Input::Remembered(_)
             | Input::ShutdownRequested => self.judge_all(step, ledger),
         }
         self.weights.step(step, &self.reference, ledger);

@@ -102,6 +102,7 @@ impl Watcher for Traffic {
                 | Action::StartProbe(_)
                 | Action::CancelProbe(_)
                 | Action::Connect(_)
+                | Action::Keep(_)
                 | Action::Answer { .. }
                 | Action::Exit => (),
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maglev_core::frontend::Frontend;
 use maglev_core::{Action, Config, Event, Input};
 
-use super::reference::{Front, Fronts, Reference, Wanted};
+use super::reference::{Front, Fronts, Kept, Reference, Wanted};
 use super::{Step, frontend_named};
 use crate::oracle::{Ledger, Oracle};
 
@@ -18,8 +18,16 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    pub(super) fn new(config: &Arc<Config>, reference: &Reference) -> Self {
-        Self { fronts: Fronts::new(config, reference), wanted: Vec::new() }
+    /// A new process takes up what operators chose before.
+    pub(super) fn new(config: &Arc<Config>, reference: &mut Reference, kept: &Kept) -> Self {
+        let mut fronts = Fronts::new(config, reference);
+        kept.take_up(reference, &mut fronts);
+        Self { fronts, wanted: Vec::new() }
+    }
+
+    /// What operators chose.
+    pub(super) fn kept(&self, reference: &Reference) -> Kept {
+        Kept::of(reference, &self.fronts)
     }
 
     /// Call before anything of the step's input is taken into account.

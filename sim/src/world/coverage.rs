@@ -5,10 +5,10 @@ use core::fmt;
 use maglev_core::Engine;
 use maglev_core::warmup::Phase;
 
-use crate::script::{DaemonChange, FaultKind, Happening, VppChange};
+use crate::script::{DaemonChange, FaultKind, Happening, Paper, VppChange};
 
 /// Rows of the table.
-const KINDS: [&str; 34] = [
+const KINDS: [&str; 39] = [
     "backend up",
     "backend slow",
     "backend dead",
@@ -39,6 +39,11 @@ const KINDS: [&str; 34] = [
     "enable",
     "weight",
     "sync",
+    "confirm",
+    "choices damaged",
+    "choices deleted",
+    "choices unwritable",
+    "choices writable",
     "daemon stall",
     "daemon terminate",
     "daemon kill",
@@ -227,7 +232,14 @@ fn kind_of(happening: &Happening) -> Option<&'static str> {
             C::Disable { .. } => "disable",
             C::Enable { .. } => "enable",
             C::SetWeight { .. } => "weight",
+            C::Confirm => "confirm",
             C::Sync { .. } => "sync",
+        },
+        Happening::Choices(change) => match change {
+            Paper::Damaged => "choices damaged",
+            Paper::Deleted => "choices deleted",
+            Paper::Unwritable => "choices unwritable",
+            Paper::Writable => "choices writable",
         },
         Happening::Daemon(change) => match change {
             DaemonChange::Stall(_) => "daemon stall",

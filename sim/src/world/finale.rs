@@ -243,11 +243,11 @@ fn endure(world: &mut World, engine: &Engine, flapping: &BTreeSet<IpAddr>) {
 
 fn restart(world: &mut World, engine: Option<&Engine>) -> Option<Effect> {
     let asked = world.finale.conclusion.is_some_and(|conclusion| conclusion.restart);
-    // Operators' choices are lost with the process, and who is out of sync goes on trying.
+    // Operators' choices may be lost with the process, and who is out of sync goes on trying.
     let is_calm = engine.is_some_and(|engine| {
         engine.dataplane().out_of_sync().next().is_none() && world.hashes_as_wanted(engine)
     });
-    if !asked || !is_calm || world.commanded || !world.ledger.is_clean() {
+    if !asked || !is_calm || world.commanded && !world.drawer.is_safe() || !world.ledger.is_clean() {
         world.finale.stage = Stage::Over;
         return None;
     }

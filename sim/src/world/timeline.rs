@@ -71,6 +71,7 @@ impl Timeline {
             }
             Happening::ReloadInvalid(kind) => self.line(at, "reload", &format!("invalid: {}", kind.word())),
             Happening::Operator(command) => self.line(at, "operator", command),
+            Happening::Choices(change) => self.line(at, "choices", change),
             Happening::Daemon(change) => self.line(at, "daemon", change),
             Happening::Traffic { frontend, flows } => {
                 self.line(at, "traffic", &format!("{frontend}: {flows} flows"));
@@ -137,6 +138,8 @@ impl Timeline {
             | Input::ConfigLoaded { .. }
             | Input::ConfigRejected { .. }
             | Input::Commanded { .. }
+            | Input::Remembered(_)
+            | Input::Kept(_)
             | Input::ShutdownRequested => (),
         }
     }

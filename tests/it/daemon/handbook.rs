@@ -14,7 +14,14 @@ fn text(path: &str) -> String {
 fn events() -> BTreeSet<String> {
     let call = regex::Regex::new(r#"tracing::\w+!\([^;]*?"([a-z-]+)"\s*\)"#).unwrap();
     let mut found = BTreeSet::from(["log-lines-dropped".to_owned()]);
-    for file in ["src/startup.rs", "src/signals.rs", "src/log.rs", "src/journal.rs", "src/journal/queue.rs"] {
+    for file in [
+        "src/startup.rs",
+        "src/signals.rs",
+        "src/log.rs",
+        "src/journal.rs",
+        "src/journal/queue.rs",
+        "src/choices/file.rs",
+    ] {
         found.extend(call.captures_iter(&text(file)).map(|call| call[1].to_owned()));
     }
     found

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use maglev_core::model::Request;
-use maglev_core::{Action, Config, ConnectionId, Engine, Event, Input, Instant, ProbeId, ProbeOrder};
+use maglev_core::{Action, Config, ConnectionId, Engine, Event, Input, Instant, Memory, ProbeId, ProbeOrder};
 use maglev_sim::world::World;
 use maglevd::daemon::{self, Control, INPUTS_MAX, Inbox, ORDERS_MAX, Ports};
 use maglevd::vpp::{self, Connector, Order};
@@ -101,6 +101,7 @@ impl Connector for SimConnector {
 struct Wires {
     common: Common,
     orders: mpsc::Sender<Order>,
+    controls: mpsc::Sender<Control>,
 }
 
 impl Ports for Wires {
@@ -136,6 +137,11 @@ impl Ports for Wires {
         }
         drop(shared);
         self.orders.try_send(order).expect("see ORDERS_MAX");
+    }
+
+    fn keep(&mut self, memory: Memory) {
+        let kept = self.common.lock().world.keep(&memory);
+        self.controls.try_send(Control::Happened(kept)).expect("no scenario wishes so much at once");
     }
 
     fn tell(&mut self, _event: &Event, _now: Instant) {}
@@ -186,10 +192,11 @@ impl Process {
         let (inputs, inputs_end) = mpsc::channel(INPUTS_MAX);
         let (orders, orders_end) = mpsc::channel(ORDERS_MAX);
         let client = vpp::run(SimConnector(common.clone()), orders_end, inputs.clone());
-        let mut wires = Wires { common: common.clone(), orders };
+        let first = common.lock().world.recollect();
+        let mut wires = Wires { common: common.clone(), orders, controls: controls.clone() };
         let hands = clock.clone();
         let future = Box::pin(async move {
-            let inbox = Inbox { inputs: inputs_end, controls: controls_end };
+            let inbox = Inbox { first, inputs: inputs_end, controls: controls_end };
             daemon::run(engine, &hands, inbox, &mut wires, client).await;
         });
         let bell = Arc::new(Bell(AtomicBool::new(true)));

@@ -10,6 +10,7 @@ use maglev_core::event::Event;
 use maglev_core::model::{Prefix, Protocol, VipKey, Weight};
 use maglev_core::{Clock, Instant, View};
 use maglevd::api::Api;
+use maglevd::choices::Choices;
 use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
 use maglevd::daemon::{Checked, Handle};
@@ -92,6 +93,8 @@ pub struct Site {
     pub vpp: SimVpp,
     pub scratch: Scratch,
     file: PathBuf,
+    /// Where the daemon keeps operators' choices, if it does.
+    pub state_dir: Option<PathBuf>,
     daemon: Option<Daemon>,
 }
 
@@ -113,7 +116,7 @@ impl Site {
         let scratch = Scratch::new();
         let file: PathBuf = scratch.file("maglev.yaml", "").into();
         let vpp = SimVpp::start(&file.with_file_name("api.sock"), clock, |_, _| ()).unwrap();
-        Self { clock, farm, vpp, scratch, file, daemon: None }
+        Self { clock, farm, vpp, scratch, file, state_dir: None, daemon: None }
     }
 
     /// Where the configuration file is; VPP's socket is beside it.
@@ -142,9 +145,18 @@ impl Site {
         let vpp = Some(UnixConnector { api: self.file.with_file_name("api.sock"), stats: None });
         let (clock, limits, meter) = (SystemClock::start(), Limits::from_rlimit(), Meter::default());
         let config = Checked { config: loaded.config, draft: loaded.draft };
-        let (handle, daemon) =
-            Service { clock, config, seed: 1, vpp, limits, journal: None, meter: meter.clone(), observer }
-                .start();
+        let (handle, daemon) = Service {
+            clock,
+            config,
+            seed: 1,
+            vpp,
+            limits,
+            journal: None,
+            choices: self.state_dir.as_deref().map(|folder| Choices::open(folder).unwrap()),
+            meter: meter.clone(),
+            observer,
+        }
+        .start();
         let reloader = Reloader::new(handle.clone(), Options::default());
         self.daemon =
             Some(Daemon { handle, meter, reloader, events, records, clock, task: tokio::spawn(daemon) });

@@ -46,6 +46,7 @@ impl Daemon {
             vpp: Some(UnixConnector { api, stats }),
             limits: Limits { concurrent: 64.try_into().unwrap() },
             journal,
+            choices: None,
             meter: Meter::default(),
             observer: move |event: &Event, _| hears.lock().unwrap().push(event.clone()),
         }

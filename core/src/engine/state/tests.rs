@@ -103,6 +103,7 @@ impl Story {
             Action::CancelProbe(_)
             | Action::Disconnect(_)
             | Action::Tell(_)
+            | Action::Keep(_)
             | Action::Answer { .. }
             | Action::Exit => {
                 return None;

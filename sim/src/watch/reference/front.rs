@@ -9,6 +9,7 @@ use maglev_core::model::{Encap, VipKey, Weight};
 use maglev_core::{Config, Instant, config};
 
 use super::Reference;
+use super::kept::Weighed;
 
 /// One backend in one pool.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub(in crate::watch) struct Front {
     pub(in crate::watch) hold: Option<Hold>,
     /// Slots that count as up.
     pub(in crate::watch) presumed: BTreeSet<u32>,
+    /// Servers that VPP held at 0 when choices had been lost.
+    pub(in crate::watch) doubted: BTreeSet<IpAddr>,
 }
 
 /// What a reload means for a frontend.
@@ -101,6 +104,7 @@ impl Front {
             entries,
             hold: None,
             presumed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -113,6 +117,10 @@ impl Front {
         self.entries.iter().find(|entry| entry.slot == slot).map(|entry| entry.address)
     }
 
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.entries.iter().map(|entry| entry.address).collect()
+    }
+
     /// An operator sets a weight.
     pub(in crate::watch) fn set(&mut self, pool: &str, slot: u32, weight: Weight) {
         let Some(pool) = self.pools.iter().position(|name| name == pool) else { return };
@@ -122,9 +130,50 @@ impl Front {
         }
     }
 
+    /// Weights that operators set.
+    pub(super) fn weighed<'a>(
+        &'a self,
+        name: &'a dyn Fn(u32) -> String,
+    ) -> impl Iterator<Item = Weighed> + 'a {
+        self.entries.iter().filter_map(move |entry| {
+            Some(Weighed {
+                vip: self.vip,
+                pool: self.pools[entry.pool].clone(),
+                backend: name(entry.slot),
+                address: entry.address,
+                file: entry.file,
+                weight: entry.set?,
+            })
+        })
+    }
+
+    /// A weight that was set in another process.
+    pub(super) fn take_up(&mut self, one: &Weighed, slot: Option<u32>) {
+        let Some(pool) = self.pools.iter().position(|name| *name == one.pool) else { return };
+        let mine = self.entries.iter_mut().filter(|entry| (entry.pool, entry.address) == (pool, one.address));
+        let heir = mine.min_by_key(|entry| (Some(entry.slot) != slot, entry.slot));
+        if let Some(heir) = heir.filter(|heir| heir.file == one.file) {
+            heir.set = Some(one.weight);
+        }
+    }
+
+    /// Whether it is known why this server is at 0.
+    pub(super) fn is_all_disabled(&self, server: IpAddr, reference: &Reference) -> bool {
+        let mut same = self.entries.iter().filter(|entry| entry.address == server);
+        same.all(|entry| reference.seat(entry.slot).is_none_or(|seat| seat.state == State::Disabled))
+    }
+
+    /// A server of ours stays at 0 until an operator says otherwise.
+    pub(super) fn doubt(&mut self, server: IpAddr) {
+        if self.entries.iter().any(|entry| entry.address == server) {
+            self.doubted.insert(server);
+        }
+    }
+
     /// Takes over from the frontend of the same key what outlives a reload, and keeps what it takes out.
     pub(in crate::watch) fn succeed(&mut self, was: Self, reference: &Reference, of: &Succession<'_>) {
         self.inherit_weights(&was);
+        was.doubted.iter().for_each(|server| self.doubt(*server));
         let is_unknown = |slot: &u32| reference.seat(*slot).is_some_and(|seat| seat.state == State::Unknown);
         let is_new = |slot: &u32| reference.newcomers().contains(slot);
         let presumed = was.presumed.iter().copied();
@@ -188,7 +237,12 @@ impl Front {
     fn state_of(&self, entry: &Entry, reference: &Reference) -> Option<State> {
         let state = reference.seat(entry.slot)?.state;
         let is_presumed = state == State::Unknown && self.presumed.contains(&entry.slot);
-        Some(if is_presumed { State::Up } else { state })
+        let is_doubted = state != State::Disabled && self.doubted.contains(&entry.address);
+        Some(match () {
+            () if is_doubted => State::Paused,
+            () if is_presumed => State::Up,
+            () => state,
+        })
     }
 
     /// What VPP should hold, ascending by address, and the frontend's state.

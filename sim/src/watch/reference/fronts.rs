@@ -30,6 +30,8 @@ pub(in crate::watch) struct Fronts {
     vague: BTreeSet<u32>,
     /// The read whose answer completes the picture.
     look: Option<CallId>,
+    /// Choices were lost, and VPP has not been seen since.
+    pub(super) unseen: bool,
     /// Something of this changed without a word.
     pub(in crate::watch) moved: bool,
 }
@@ -45,6 +47,7 @@ impl Fronts {
             blind: BTreeSet::new(),
             vague: BTreeSet::new(),
             look: None,
+            unseen: false,
             moved: true,
         }
     }
@@ -132,11 +135,49 @@ impl Fronts {
 
     /// An operator's command was accepted.
     pub(in crate::watch) fn command(&mut self, command: &Command, reference: &Reference) {
-        let Command::SetWeight { frontend, pool, backend, weight, .. } = command else { return };
-        let slot = reference.slot_of(backend);
-        if let Some((front, slot)) = self.list.iter_mut().find(|front| front.name == *frontend).zip(slot) {
-            front.set(pool, slot, *weight);
+        match command {
+            Command::Pause { backend }
+            | Command::Resume { backend }
+            | Command::Disable { backend }
+            | Command::Enable { backend } => {
+                let Some(slot) = reference.slot_of(backend) else { return };
+                for front in &mut self.list {
+                    let address = front.address_of(slot);
+                    self.moved |= address.is_some_and(|address| front.doubted.remove(&address));
+                }
+            }
+            Command::SetWeight { frontend, pool, backend, weight, .. } => {
+                let slot = reference.slot_of(backend);
+                if let Some((front, slot)) =
+                    self.list.iter_mut().find(|front| front.name == *frontend).zip(slot)
+                {
+                    front.set(pool, slot, *weight);
+                    let address = front.address_of(slot);
+                    self.moved |= address.is_some_and(|address| front.doubted.remove(&address));
+                }
+            }
+            Command::Confirm => {
+                (self.unseen, self.moved) = (false, true);
+                self.list.iter_mut().for_each(|front| front.doubted.clear());
+            }
+            Command::Sync { .. } => (),
         }
+    }
+
+    /// Whoever VPP holds at 0 may have been put there by an operator whose choices were lost.
+    fn doubt(&mut self, step: &Step<'_>, reference: &Reference) {
+        if !core::mem::take(&mut self.unseen) {
+            return;
+        }
+        let dataplane = step.engine.dataplane();
+        for front in &mut self.list {
+            for server in front.addresses() {
+                if dataplane.holds_at_zero(front.vip, server) && !front.is_all_disabled(server, reference) {
+                    front.doubt(server);
+                }
+            }
+        }
+        self.moved = true;
     }
 
     /// What is wanted of each, in the order of the configuration: asked before a reload.
@@ -206,6 +247,7 @@ impl Fronts {
             && self.look.take_if(|look| look == call).is_some()
             && step.engine.dataplane().has_picture()
         {
+            self.doubt(step, reference);
             self.presume(step, reference);
             self.blind.clear();
         }

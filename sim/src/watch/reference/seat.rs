@@ -9,6 +9,8 @@ use maglev_core::health::State;
 use maglev_core::input::Outcome;
 use maglev_core::{Command, Instant};
 
+use super::kept::Chosen;
+
 /// First probes are spread over the first fast interval, and over this at most.
 const SPREAD_MAX: Duration = Duration::from_secs(1);
 
@@ -253,6 +255,35 @@ impl Seat {
         self.conclusive = true;
         self.floor = self.floor.min(self.interval());
         Worth::Conclusive
+    }
+
+    /// What an operator has made of it, if that is not what the file says.
+    pub(super) fn chosen(&self) -> Option<Chosen> {
+        let by_file = if self.enabled { is_watched(self.state) } else { self.state == State::Disabled };
+        let chosen = || Chosen {
+            name: self.name.clone(),
+            address: self.address,
+            enabled: self.enabled,
+            state: self.state,
+        };
+        (!by_file).then(chosen)
+    }
+
+    /// What was chosen in another process; a file that changed the very value rules.
+    pub(super) fn take_up(&mut self, one: &Chosen) {
+        match one.state {
+            State::Paused if self.enabled || !one.enabled => self.enter(State::Paused),
+            State::Disabled if self.enabled => self.enter(State::Disabled),
+            State::Unknown | State::Up | State::Down if !self.enabled => self.restart(),
+            State::Unknown | State::Up | State::Down | State::Paused | State::Disabled => (),
+        }
+    }
+
+    /// Who is looked at only because of an operator's choice is so from now on.
+    pub(super) fn recalled(&mut self, now: Instant) {
+        if !self.enabled && is_watched(self.state) {
+            self.moved = now;
+        }
     }
 
     /// An operator commands.
