@@ -257,6 +257,11 @@ impl Dataplane {
         self.vips.iter().filter_map(|(key, vip)| Some((*key, vip.acked.as_ref()?)))
     }
 
+    /// Whether VPP is being read, a drift check that rests included.
+    pub const fn is_reading(&self) -> bool {
+        !matches!(self.reading, Reading::Idle)
+    }
+
     /// Whether no sync is under way or due.
     pub fn is_quiet(&self) -> bool {
         let is_look_due = self.read_due.is_some() || !self.spots.is_empty();
@@ -384,6 +389,7 @@ impl Dataplane {
                 vip.debts.clear();
                 vip.flush = None;
                 vip.releasing = false;
+                vip.kept_while_empty = false;
             }
         }
         let known = &self.vips;

@@ -116,7 +116,7 @@ oracles! {
     Renamed "twin/renamed", "Names reach no call: with other names, in the opposite order, the same calls and probes come at the same times.", when "one scenario in 32; where no operator acts and no address is that of two backends, each file has names of its own";
     Later "twin/later", "Only differences of time matter: a process that begins to act later, and whose delays are so much longer, does the same.", when "one scenario in 32; reloads are left out where there is a warm-up";
     Neighbour "twin/neighbour", "One more frontend, with a prefix and a backend of its own, changes no write to another VIP and no probe, not even its time.", when "one scenario in 32, without faults by ordinal and with a VPP that answers at once";
-    ReloadedTwice "twin/reloaded-twice", "The same reload twice is one: the same writes and probes come at the same times.", when "one scenario in 32 that has a reload, without faults by ordinal, without VIPs that a stranger adds, and with a VPP that answers at once";
+    ReloadedTwice "twin/reloaded-twice", "The same reload twice is one: the same writes and probes come at the same times.", when "one scenario in 32 that has a reload, without faults by ordinal, without VIPs that a stranger or an earlier process adds, and with a VPP that answers at once";
 
     Converges "liveness/converges", "After the last change VPP is as wanted within the computed bound.", when "act two begins with a VPP that can be reached";
     Silence "liveness/silence", "What has settled stays so, and the next sync-all sends nothing.", when "the world has settled";

@@ -235,10 +235,15 @@ fn pair(twin: Twin, plot: &Plot) -> Option<Pair> {
             Pair { one, other, settings: [prompt; 2], view: View::Others(neighbour) }
         }
         Twin::ReloadedTwice => {
-            // How a VIP hashes that a stranger added is asked for once, and may be known by the second look only.
+            // How a VIP hashes that a stranger or another process added is asked for once, and may be known by the second
+            // look only.
             let is_stranger =
                 |event: &Event| matches!(event.happening, Happening::Foreign(Write::AddVip { .. }));
-            one.scenario.events.retain(|event| !is_fault(event) && !is_slow(event) && !is_stranger(event));
+            let is_restart =
+                |event: &Event| matches!(event.happening, Happening::Daemon(DaemonChange::Restart(_)));
+            one.scenario.events.retain(|event| {
+                !is_fault(event) && !is_slow(event) && !is_stranger(event) && !is_restart(event)
+            });
             let mut other = one.clone();
             let twice = |event: &Event| vec![event.clone(); 1 + usize::from(is_reload(event))];
             other.scenario.events = one.scenario.events.iter().flat_map(twice).collect();

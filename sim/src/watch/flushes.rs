@@ -235,9 +235,12 @@ impl Flushes {
             let is_alone = |member: &Member| {
                 frontend.members.iter().filter(|other| other.address == member.address).count() == 1
             };
+            // Whom VPP does not hold has no flows.
+            let seen = step.engine.dataplane().seen(frontend.vip());
+            let is_held = |member: &Member| seen.is_some_and(|seen| seen.weight(member.address).is_some());
             let counts = |member: &Member| {
                 let is_idle = name(member).is_some_and(|name| self.idle.contains(name));
-                is_idle && is_kept(member.standing.state) && is_alone(member)
+                is_idle && is_kept(member.standing.state) && is_alone(member) && is_held(member)
             };
             if !moved.is_empty()
                 && frontend.members.iter().any(has_moved)

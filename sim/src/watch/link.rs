@@ -236,6 +236,10 @@ impl Link {
 impl Watcher for Link {
     fn step(&mut self, step: &Step<'_>, ledger: &mut Ledger) {
         let now = Instant::from_start(step.elapsed);
+        // Who ends, perhaps later than it should, owes VPP nothing any more.
+        if step.actions.contains(&Action::Exit) {
+            return;
+        }
         let given_up = self.advance(now, step, ledger);
         let may_end = self.hear(now, step, ledger);
         for action in step.actions {
@@ -272,7 +276,7 @@ impl Link {
     fn judge(&mut self, now: Instant, step: &Step<'_>, ledger: &mut Ledger) {
         let dataplane = step.engine.dataplane();
         let is_synced = dataplane.is_quiet() && step.engine.warmup().phase() != Phase::HandsOff;
-        self.attempts.synced(is_synced, self.stopping);
+        self.attempts.synced(is_synced, !self.stopping && !dataplane.is_reading());
         ledger.judge(Oracle::Window, step.now, self.open.len() <= WINDOW, || {
             format!("{} calls are under way", self.open.len())
         });

@@ -9,6 +9,7 @@ use maglev_core::frontend::Frontend;
 use maglev_core::health::State;
 use maglev_core::model::{Read, Reply, Request, VipKey, Write};
 use maglev_core::policy::Server;
+use maglev_core::reconcile::Seen;
 use maglev_core::{Action, CallId, Engine, Event, Input};
 
 use super::units::Units;
@@ -177,9 +178,13 @@ fn differs(vip: VipKey, engine: &Engine) -> bool {
     let dataplane = engine.dataplane();
     let open = engine.frontends().find(vip).filter(|_| engine.warmup().is_open(vip));
     let Some(frontend) = open.filter(|frontend| frontend.hold.is_none()) else { return false };
-    let wanted = frontend.want.servers.iter().map(|server| (server.address, server.weight));
+    // A server that nobody wants may have to wait: flushes are paced.
+    let is_other = |seen: &Seen| {
+        let mut wanted = frontend.want.servers.iter();
+        wanted.any(|server| seen.weight(server.address) != Some(server.weight))
+    };
     match dataplane.seen(vip) {
-        Some(seen) => seen.encap == frontend.want.encap && !wanted.eq(seen.servers.iter().copied()),
+        Some(seen) => seen.encap == frontend.want.encap && is_other(seen),
         None => dataplane.observed().all(|(other, _)| other.prefix != vip.prefix),
     }
 }

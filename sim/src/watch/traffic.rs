@@ -35,6 +35,8 @@ impl Traffic {
     /// A recreate was told: VPP must hold something else than is wanted, and that was not mended before.
     fn recreates(&mut self, frontend: &str, step: &Step<'_>, ledger: &mut Ledger) {
         let Some(vip) = frontend_named(step, frontend) else { return };
+        // Whether it came to the delete may be known to nobody but the engine.
+        self.ever.insert(vip, step.now);
         let last = self.recreated.get(&vip).map(|at| step.now.since(*at));
         ledger.judge(Oracle::VipKept, step.now, last.is_none_or(|last| last >= RECREATE_PAUSE), || {
             format!("{frontend} is recreated again after {}", GoDuration(last.unwrap_or_default()))

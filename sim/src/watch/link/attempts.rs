@@ -38,11 +38,12 @@ impl Attempts {
         self.failures = (least + 1, most + 1);
     }
 
-    /// After a step: VPP is as wanted. A process that stops has other things to do than to note it.
-    pub(super) const fn synced(&mut self, is_synced: bool, stopping: bool) {
+    /// After a step: VPP is as wanted. A process that stops has other things to do than to note it, and who is just
+    /// reading VPP may wait for the end of that.
+    pub(super) const fn synced(&mut self, is_synced: bool, is_noted: bool) {
         if is_synced {
             self.failures.0 = 0;
-            if !stopping {
+            if is_noted {
                 self.failures.1 = 0;
             }
         }

@@ -46,13 +46,17 @@ const fn is_removal(request: &Request) -> bool {
     matches!(request, Request::Write(Write::DelAs { flows: Flows::Flush, .. }))
 }
 
-/// Servers that VPP holds and nobody wants, of frontends that may be written. A recreate takes its servers out without a
-/// flush each.
+/// Servers that VPP holds and nobody wants, of frontends that may be written and that nothing stands in the way of. A
+/// recreate takes its servers out without a flush each.
 fn surplus(units: &Units, step: &Step<'_>) -> usize {
     let of = |vip: VipKey| {
         let may = step.engine.warmup().is_open(vip) && !units.is_under_way(vip.prefix);
         let frontend = step.engine.frontends().find(vip).filter(|_| may)?;
-        let seen = step.engine.dataplane().seen(vip)?;
+        let dataplane = step.engine.dataplane();
+        let seen = dataplane.seen(vip).filter(|seen| seen.encap == frontend.want.encap)?;
+        if dataplane.trouble(vip).is_some() {
+            return None;
+        }
         let is_wanted =
             |server| frontend.want.servers.binary_search_by_key(server, |wanted| wanted.address).is_ok();
         Some(seen.servers.iter().filter(|(server, _)| !is_wanted(server)).count())
