@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod look;
 mod plan;
+mod rate;
 mod san;
 mod service;
 mod tls;
@@ -38,7 +39,8 @@ use crate::events::Events;
 use crate::reload::Reloader;
 
 pub use caller::{Caller, Role};
-pub use door::{Doors, SocketError};
+pub use door::{Doors, Places, SocketError};
+pub use rate::Rate;
 pub use san::San;
 pub use tls::{Tls, TlsError, TlsFiles};
 
@@ -68,6 +70,8 @@ pub struct Api {
     pub options: Options,
     /// Whether the API describes itself to its clients.
     pub reflection: bool,
+    /// How often each caller may change something.
+    pub changes: Rate,
 }
 
 /// The service behind every method.
@@ -77,6 +81,7 @@ struct Maglev {
     /// Read once: the system's clock may be set meanwhile, and the times of the API must not jump.
     wall: Wall,
     readers: Arc<Semaphore>,
+    rates: Arc<rate::Rates>,
 }
 
 /// The API as long as it is served. Dropped, it closes its doors, and tells its clients to go.
@@ -100,7 +105,8 @@ impl Api {
         let (until, over) = oneshot::channel::<()>();
         let reflection = self.reflection;
         let wall = Wall { began: self.clock.began() };
-        let maglev = Maglev { api: self, wall, readers: Arc::new(Semaphore::new(READERS_MAX)) };
+        let rates = Arc::new(rate::Rates::new(self.changes));
+        let maglev = Maglev { api: self, wall, readers: Arc::new(Semaphore::new(READERS_MAX)), rates };
         tokio::spawn(async move {
             let (reporter, health) = tonic_health::server::health_reporter();
             reporter.set_serving::<MaglevServer<Maglev>>().await;

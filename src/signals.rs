@@ -4,8 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tokio::{join, select};
 
+use crate::api::Tls;
 use crate::daemon::Handle;
 use crate::log::Log;
 use crate::reload::{ReloadError, Reloader, Source};
@@ -36,21 +38,33 @@ impl Signals {
     }
 
     /// Does what the signals say, as long as the runtime lives.
-    pub fn attend(self, handle: Handle, reloader: Reloader, file: PathBuf, log: Log) {
+    pub fn attend(self, handle: Handle, reloader: Reloader, file: PathBuf, tls: Option<Tls>, log: Log) {
         // Two tasks: a reload of a large file must not hold up a SIGTERM.
-        tokio::spawn(reload_on(self.hangups, reloader, file));
+        tokio::spawn(reload_on(self.hangups, reloader, file, tls));
         tokio::spawn(stop_on(self.terms, self.ints, handle, log));
     }
 }
 
-async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf) {
+async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf, tls: Option<Tls>) {
     // Hangups that come while a file is read are one more reload after it.
     while hangups.recv().await.is_some() {
+        if let Some(tls) = tls.clone() {
+            reread(tls).await;
+        }
         match reloader.reload(Source::File(file.clone()), false).await {
             // The loop has told what came of it.
             Ok(()) | Err(ReloadError::Refused { .. } | ReloadError::Replaced) => (),
             Err(ReloadError::Stopped(_)) => return,
         }
+    }
+}
+
+/// Certificates have lives of their own: what is wrong with them is no reason not to reload, nor the other way round.
+async fn reread(tls: Tls) {
+    match spawn_blocking(move || tls.reread()).await {
+        Ok(Ok(())) => tracing::info!("api-certificates-read"),
+        Ok(Err(err)) => tracing::error!(%err, "api-certificates-kept"),
+        Err(err) => tracing::error!(%err, "api-certificates-kept"),
     }
 }
 

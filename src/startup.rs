@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use maglev_core::Event;
 
-use crate::api::{Api, Doors, SocketError, Tls, TlsError, TlsFiles};
+use crate::api::{Api, Doors, Rate, SocketError, Tls, TlsError, TlsFiles};
 use crate::choices::{Choices, ChoicesError};
 use crate::cli::Flags;
 use crate::clock::SystemClock;
@@ -194,9 +194,11 @@ async fn serve(
         file: flags.config.clone(),
         options: options(flags),
         reflection: flags.reflection,
+        changes: Rate::default(),
     };
+    let tls = doors.tls.clone();
     let _serving = api.serve(doors);
-    signals.attend(handle, reloader, flags.config.clone(), log.clone());
+    signals.attend(handle, reloader, flags.config.clone(), tls, log.clone());
     daemon.await;
     Ok(())
 }

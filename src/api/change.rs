@@ -6,7 +6,7 @@ use maglev_proto::v1;
 use tonic::Request;
 
 use super::look::Answer;
-use super::{Maglev, caller, error};
+use super::{Maglev, error};
 
 impl Maglev {
     pub(super) async fn change_backend(
@@ -14,14 +14,14 @@ impl Maglev {
         request: Request<v1::ChangeBackendRequest>,
         command: fn(String) -> Command,
     ) -> Answer<v1::Backend> {
-        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        let by = self.author(&request, &request.get_ref().why)?;
         let v1::ChangeBackendRequest { name, revision, .. } = request.into_inner();
         self.command(command(name.clone()), by, revision, "backend", &name).await?;
         self.backend(name).await
     }
 
     pub(super) async fn set_weight_of(&self, request: Request<v1::SetWeightRequest>) -> Answer<v1::Frontend> {
-        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        let by = self.author(&request, &request.get_ref().why)?;
         let v1::SetWeightRequest { frontend, pool, backend, weight, flush, revision, .. } =
             request.into_inner();
         let weight = u8::try_from(weight).ok().and_then(Weight::new);
@@ -35,13 +35,13 @@ impl Maglev {
         &self,
         request: Request<v1::ConfirmChoicesRequest>,
     ) -> Answer<v1::ConfirmChoicesResponse> {
-        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        let by = self.author(&request, &request.get_ref().why)?;
         self.command(Command::Confirm, by, None, "choices", "").await?;
         Ok(v1::ConfirmChoicesResponse {})
     }
 
     pub(super) async fn order_sync(&self, request: Request<v1::SyncRequest>) -> Answer<v1::SyncResponse> {
-        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        let by = self.author(&request, &request.get_ref().why)?;
         let v1::SyncRequest { frontend, .. } = request.into_inner();
         // Before the command, so that nothing of what follows it is missed.
         let position = self.position();

@@ -6,7 +6,7 @@ use tonic::Request;
 
 use super::convert::count;
 use super::look::Answer;
-use super::{Maglev, caller, error};
+use super::{Maglev, error};
 use crate::config::Finding;
 use crate::reload::Source;
 
@@ -45,7 +45,7 @@ impl Maglev {
         &self,
         request: Request<v1::ReloadConfigRequest>,
     ) -> Answer<v1::ReloadConfigResponse> {
-        let by = caller::author(&request, &request.get_ref().why, self.now())?;
+        let by = self.author(&request, &request.get_ref().why)?;
         let _turn = self.readers.try_acquire().map_err(|_| too_many())?;
         let v1::ReloadConfigRequest { source, force, generation, .. } = request.into_inner();
         let origin = (Some(by), generation);

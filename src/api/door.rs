@@ -22,8 +22,6 @@ use super::caller::{Caller, Role};
 use super::tls::Tls;
 use crate::clock::SystemClock;
 
-/// Connections at once, over all doors; the next ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 1_024;
 /// From being let in to the first byte: each client of gRPC speaks at once, and who does not holds a place for nothing.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// TLS handshakes at once. They take no connection's place: who has not proved anything must not keep others out.
@@ -63,6 +61,24 @@ pub struct Doors {
     pub tls: Option<Tls>,
     /// The Unix socket.
     pub unix: Option<UnixListener>,
+    /// How many may be inside.
+    pub places: Places,
+}
+
+/// Connections at once through each door; the next ones wait to be accepted. Whoever fills TCP does not keep the host's
+/// own operators out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Through TCP.
+    pub tcp: usize,
+    /// Through the Unix socket.
+    pub unix: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { tcp: 896, unix: 128 }
+    }
 }
 
 impl Doors {
@@ -93,12 +109,14 @@ impl Doors {
     /// Lets visitors in for ever.
     pub(super) fn open(self, clock: SystemClock) -> (mpsc::Receiver<io::Result<Visit>>, Vec<AbortHandle>) {
         let (sender, visitors) = mpsc::channel(1);
-        let hall = Hall { sender, room: Arc::new(Semaphore::new(CONNECTIONS_MAX)), clock };
+        let Places { tcp, unix } = self.places;
+        let hall = |places| Hall { sender: sender.clone(), room: Arc::new(Semaphore::new(places)), clock };
+        let (street, yard) = (hall(tcp), hall(unix));
         let tcp = self.tcp.map(|listener| match self.tls {
-            Some(tls) => tokio::spawn(hall.clone().tls(listener, tls)),
-            None => tokio::spawn(hall.clone().tcp(listener)),
+            Some(tls) => tokio::spawn(street.tls(listener, tls)),
+            None => tokio::spawn(street.tcp(listener)),
         });
-        let unix = self.unix.map(|listener| tokio::spawn(hall.unix(listener)));
+        let unix = self.unix.map(|listener| tokio::spawn(yard.unix(listener)));
         (visitors, tcp.iter().chain(&unix).map(tokio::task::JoinHandle::abort_handle).collect())
     }
 }
@@ -154,7 +172,8 @@ impl Hall {
             let place = self.place().await?;
             match listener.accept().await {
                 Ok((stream, from)) => {
-                    let caller = Caller { who: format!("tcp {from}"), role: Role::Operator };
+                    let (who, key) = (format!("tcp {from}"), format!("tcp {}", from.ip()));
+                    let caller = Caller { who, key, role: Role::Operator };
                     let _ = stream.set_nodelay(true);
                     self.lead(Wire::Tcp(stream), caller, place, SILENCE_MAX).await?;
                 }
@@ -206,13 +225,14 @@ impl Hall {
 /// Who is at the other end of the socket. Root, our own user and our own group are operators.
 fn peer(stream: &UnixStream) -> Caller {
     let Ok(peer) = stream.peer_cred() else {
-        return Caller { who: "unix, unknown".into(), role: Role::Viewer };
+        return Caller { who: "unix, unknown".into(), key: "unix".into(), role: Role::Viewer };
     };
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let is_operator = peer.uid() == 0 || peer.uid() == uid || peer.gid() == gid;
     let role = if is_operator { Role::Operator } else { Role::Viewer };
     let pid = peer.pid().map(|pid| format!(" pid {pid}")).unwrap_or_default();
-    Caller { who: format!("unix uid {} gid {}{pid}", peer.uid(), peer.gid()), role }
+    let key = format!("unix uid {}", peer.uid());
+    Caller { who: format!("unix uid {} gid {}{pid}", peer.uid(), peer.gid()), key, role }
 }
 
 /// Ends when a visitor has said nothing for too long.

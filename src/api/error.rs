@@ -1,6 +1,8 @@
 //! Errors as clients get them: the right code, the object's name, what to do next, and the standard details.
 
-use maglev_core::Denial;
+use std::time::Duration;
+
+use maglev_core::{Denial, GoDuration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -8,7 +10,7 @@ use crate::config::{ConfigError, Finding};
 use crate::daemon::Stopped;
 use crate::reload::ReloadError;
 
-use super::Caller;
+use super::{Caller, Rate};
 
 /// Findings that an error carries; their number is told.
 const FINDINGS_MAX: usize = 100;
@@ -33,6 +35,22 @@ pub(super) fn no_operator(caller: &Caller) -> Box<Status> {
          its group through the Unix socket, and certificates with a name that --grpc-operators lists"
     );
     Box::new(Status::permission_denied(text))
+}
+
+/// The caller changes things too often.
+pub(super) fn too_fast(caller: &Caller, rate: Rate, left: Duration) -> Box<Status> {
+    let left = left.max(Duration::from_millis(1));
+    let text = format!(
+        "{caller} changes things too often: {} at once, and then one every {}; try again in {}",
+        rate.burst,
+        GoDuration(rate.every),
+        GoDuration(left)
+    );
+    Box::new(Status::with_error_details(
+        Code::ResourceExhausted,
+        text,
+        ErrorDetails::with_retry_info(Some(left)),
+    ))
 }
 
 /// A limit is reached.

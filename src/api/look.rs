@@ -61,7 +61,7 @@ impl Maglev {
     }
 
     pub(super) async fn daemon(&self, request: &Request<v1::GetDaemonRequest>) -> Answer<v1::Daemon> {
-        let Caller { who, role } = caller::of(request);
+        let Caller { who, role, .. } = caller::of(request);
         let role = match role {
             Role::Viewer => v1::Role::Viewer,
             Role::Operator => v1::Role::Operator,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -72,7 +72,9 @@ pub struct TlsFiles<'a> {
 /// How TCP proves who calls.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    acceptor: Arc<RwLock<TlsAcceptor>>,
+    /// Where the certificate, its key and the authorities are read again.
+    files: Arc<[PathBuf; 3]>,
     operators: Arc<BTreeSet<San>>,
     pub(super) patience: Duration,
 }
@@ -89,21 +91,21 @@ impl Tls {
     /// # Errors
     /// A file is missing, is not what it should be, or does not fit the others.
     pub fn read(files: TlsFiles<'_>, operators: impl IntoIterator<Item = San>) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let roots = authorities(files.client_ca)?;
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
-        let verifier = verifier.build().map_err(|err| unusable(CLIENT_CA, files.client_ca, err.into()))?;
-        let chain = certificates(CERT, files.cert)?;
-        let key = key(files.key)?;
-        let mut config = builder(provider)
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(chain, key)
-            .map_err(|err| misfit(files, err))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        let acceptor = Arc::new(RwLock::new(acceptor(files)?));
+        let own = [files.cert, files.key, files.client_ca].map(Path::to_owned);
         let operators = Arc::new(operators.into_iter().collect());
-        Ok(Self { acceptor: Arc::new(config).into(), operators, patience: HANDSHAKE_MAX })
+        Ok(Self { acceptor, files: Arc::new(own), operators, patience: HANDSHAKE_MAX })
+    }
+
+    /// Reads the files again, for who comes in from now on. Who is inside stays.
+    ///
+    /// # Errors
+    /// As with [`Tls::read`]; what was read before goes on to count.
+    pub fn reread(&self) -> Result<(), TlsError> {
+        let [cert, key, client_ca] = &*self.files;
+        let fresh = acceptor(TlsFiles { cert, key, client_ca })?;
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     /// With another limit for handshakes and for the first byte behind them.
@@ -118,7 +120,8 @@ impl Tls {
         stream: TcpStream,
         from: SocketAddr,
     ) -> io::Result<(TlsStream<TcpStream>, Caller)> {
-        let stream = self.acceptor.accept(stream).await?;
+        let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let stream = acceptor.accept(stream).await?;
         let names = match stream.get_ref().1.peer_certificates() {
             Some([own, ..]) => San::of(own),
             Some([]) | None => Vec::new(),
@@ -130,12 +133,33 @@ impl Tls {
     fn caller(&self, names: &[San], from: SocketAddr) -> Caller {
         let operator = names.iter().find(|name| self.operators.contains(name));
         let role = if operator.is_some() { Role::Operator } else { Role::Viewer };
-        let who = match operator.or(names.first()) {
-            Some(name) => format!("tls {name} from {from}"),
-            None => format!("tls, a certificate without a name, from {from}"),
+        let (who, key) = match operator.or(names.first()) {
+            Some(name) => (format!("tls {name} from {from}"), format!("tls {name}")),
+            None => {
+                let who = format!("tls, a certificate without a name, from {from}");
+                (who, format!("tls from {}", from.ip()))
+            }
         };
-        Caller { who, role }
+        Caller { who, key, role }
     }
+}
+
+/// What meets clients, by these files.
+fn acceptor(files: TlsFiles<'_>) -> Result<TlsAcceptor, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let roots = authorities(files.client_ca)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
+    let verifier = verifier.build().map_err(|err| unusable(CLIENT_CA, files.client_ca, err.into()))?;
+    let chain = certificates(CERT, files.cert)?;
+    let key = key(files.key)?;
+    let mut config = builder(provider)
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(|err| misfit(files, err))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config).into())
 }
 
 /// TLS 1.3 alone: every client of gRPC has it, and what it leaves out need not be right.

@@ -21,7 +21,7 @@ use super::timeline::{Timeline, Tone, Who};
 use super::verdict::Verdict;
 use super::vpp::SimVpp;
 use super::words;
-use crate::api::{Api, Doors, Serving};
+use crate::api::{Api, Doors, Rate, Serving};
 use crate::clock::SystemClock;
 use crate::config::{Loaded, Options, read};
 use crate::daemon::{Checked, Handle, Stopped};
@@ -328,7 +328,7 @@ fn serve(
 ) -> Serving {
     let (handle, reloader, file) = (handle.clone(), reloader.clone(), file.to_owned());
     let options = Options::default();
-    Api { handle, reloader, events, clock, file, options, reflection: true }
+    Api { handle, reloader, events, clock, file, options, reflection: true, changes: Rate::default() }
         .serve(Doors { tcp: Some(listener), ..Doors::default() })
 }
 

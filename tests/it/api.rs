@@ -4,15 +4,17 @@ mod tls;
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use maglev_proto::v1::maglev_client::MaglevClient;
 use maglev_proto::v1::watch_response::What;
 use maglev_proto::v1::{self, State, SyncState, WeightReason};
-use maglevd::api::{Doors, Serving};
+use maglevd::api::{Api, Doors, Places, Rate, Serving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
+use tonic_types::StatusExt as _;
 
 use crate::support::site::{AMS, FRA, LON, Site, file, frontend, table};
 
@@ -437,5 +439,58 @@ async fn a_plan_tells_what_would_be_done_and_does_nothing() {
 
     let (_, calls) = planned(&mut client, v1::PlanRequest::default()).await;
     assert!(calls.is_empty(), "plans have changed something: {calls:?}");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_changes_things_too_often_is_told_how_long_to_wait() {
+    let mut site = Site::new().await;
+    site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}, fra: {}")));
+    site.start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut doors = Doors { tcp: Some(listener), ..Doors::default() };
+    doors.take_socket(&socket(&site)).await.unwrap();
+    let slow = Rate { burst: 3, every: Duration::from_secs(3_600) };
+    let _serving = Api { changes: slow, ..site.api() }.serve(doors);
+    let mut hasty = client(&format!("http://{address}")).await;
+    for _ in 0..3 {
+        hasty.pause_backend(named("ams")).await.unwrap();
+    }
+    let refused = hasty.resume_backend(named("ams")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("3 at once, and then one every 1h0m0s; try again in "), "{refused}");
+    let wait = refused.get_error_details().retry_info().and_then(|it| it.retry_delay).unwrap();
+    assert!(!wait.is_zero() && wait <= Duration::from_secs(3_600), "{wait:?}");
+    // Another connection is the same caller; looking is free; and somebody else is somebody else.
+    let mut again = client(&format!("http://{address}")).await;
+    assert_eq!(again.resume_backend(named("ams")).await.unwrap_err().code(), Code::ResourceExhausted);
+    again.get_backend(v1::GetBackendRequest { name: "ams".into() }).await.unwrap();
+    let mut other = client(&format!("unix:{}", socket(&site).display())).await;
+    other.resume_backend(named("ams")).await.unwrap();
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_on_tcp_does_not_keep_the_hosts_own_people_out() {
+    let mut site = Site::new().await;
+    site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
+    site.start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let places = Places { tcp: 1, unix: 1 };
+    let mut doors = Doors { tcp: Some(listener), places, ..Doors::default() };
+    doors.take_socket(&socket(&site)).await.unwrap();
+    let _serving = site.api().serve(doors);
+    let mut taken = client(&format!("http://{address}")).await;
+    taken.get_daemon(v1::GetDaemonRequest {}).await.unwrap();
+    // It speaks, and nobody hears it, as long as the only place is taken.
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    waiting.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut own = client(&format!("unix:{}", socket(&site).display())).await;
+    own.get_daemon(v1::GetDaemonRequest {}).await.unwrap();
+    assert_eq!(waiting.try_read(&mut [0; 64]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    drop(taken);
+    assert!(waiting.read(&mut [0; 64]).await.unwrap() > 0, "it is let in when there is a place");
     site.stop().await;
 }

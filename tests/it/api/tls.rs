@@ -314,3 +314,31 @@ async fn the_real_daemon_takes_tls_beyond_loopback_or_does_not_start() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end().0, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_read_again_and_bad_ones_change_nothing() {
+    let mut site = Site::new().await;
+    site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
+    site.start();
+    let pki = Pki::new(&site);
+    let tls = pki.tls().with_patience(FOR_EVER);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let _serving =
+        site.api().serve(Doors { tcp: Some(listener), tls: Some(tls.clone()), ..Doors::default() });
+    let (mut inside, _) = pki.named(&address, &[host("before.example.net")]).await;
+
+    site.scratch.file("key.pem", "no key at all");
+    let err = tls.reread().unwrap_err().to_string();
+    assert!(err.contains(&pki.key) && err.contains("--grpc-tls-key"), "{err}");
+    pki.named(&address, &[host("still.example.net")]).await;
+
+    let old = pki.clients.issue(&[host("old.example.net")], Validity::Today);
+    let renewed = Pki::new(&site);
+    tls.reread().unwrap();
+    renewed.named(&address, &[host("new.example.net")]).await;
+    let refused = renewed.client(&address, Some(&old)).await;
+    assert!(refused.is_err(), "the authority of before vouches for nobody any more");
+    inside.get_daemon(v1::GetDaemonRequest {}).await.expect("who is inside stays");
+    site.stop().await;
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use maglev_core::event::Event;
 use maglev_core::model::{Prefix, Protocol, VipKey, Weight};
 use maglev_core::{Clock, Instant, View};
-use maglevd::api::Api;
+use maglevd::api::{Api, Rate};
 use maglevd::choices::Choices;
 use maglevd::clock::SystemClock;
 use maglevd::config::{self, Options};
@@ -180,6 +180,7 @@ impl Site {
             file: self.file.clone(),
             options: Options::default(),
             reflection: true,
+            changes: Rate::default(),
         }
     }
 
