@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use maglev_core::event::Level;
 use maglev_core::{Event, Instant};
 use tokio::sync::{Notify, watch};
 
@@ -20,7 +21,53 @@ pub struct Record {
     /// When.
     pub at: Instant,
     /// What.
-    pub event: Event,
+    pub what: Happened,
+}
+
+/// What a record is of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// The engine told it.
+    Told(Event),
+    /// A line of the log that no event of the engine is behind.
+    Logged(Logged),
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Who is woken by it.
+    pub level: Level,
+    /// What stands in `msg`.
+    pub name: String,
+    /// The facts, in the order of the line.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl Happened {
+    /// Who is woken by it.
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::Told(event) => event.level(),
+            Self::Logged(line) => line.level,
+        }
+    }
+
+    /// The name that stands in `msg` of its line.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Told(event) => event.name(),
+            Self::Logged(line) => &line.name,
+        }
+    }
+
+    /// The facts, in the order in which a person reads them.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Told(event) => event.fields(),
+            Self::Logged(line) => line.fields.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -75,16 +122,24 @@ impl Events {
         &self.0.stream
     }
 
-    /// Adds a record. Never waits for a watcher.
+    /// Adds a record of an event. Never waits for a watcher.
     pub fn publish(&self, event: &Event, at: Instant) {
-        let event = event.clone();
+        self.add(Happened::Told(event.clone()), at);
+    }
+
+    /// Adds a record of a line of the log. Never waits for a watcher, and logs nothing.
+    pub fn publish_line(&self, line: Logged, at: Instant) {
+        self.add(Happened::Logged(line), at);
+    }
+
+    fn add(&self, what: Happened, at: Instant) {
         let mut ring = self.ring();
         let sequence = ring.next;
         ring.next += 1;
         if ring.records.len() >= RECORDS_MAX {
             ring.records.pop_front();
         }
-        ring.records.push_back(Arc::new(Record { sequence, at, event }));
+        ring.records.push_back(Arc::new(Record { sequence, at, what }));
         drop(ring);
         self.0.bell.notify_one();
     }

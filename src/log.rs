@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::IsTerminal;
 use std::panic;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use maglev_core::event::{Event, Level};
 use tracing::field::{Field, Visit};
@@ -23,6 +23,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::clock::wall_time;
 use crate::config::Finding;
+use crate::events::Logged;
 use line::{Line, Value};
 use queue::Queue;
 
@@ -65,7 +66,11 @@ impl From<Threshold> for LevelFilter {
 #[derive(Clone)]
 pub struct Log {
     queue: Arc<Queue>,
+    copies: Copies,
 }
+
+/// Who else hears of each line, once there is somebody.
+type Copies = Arc<OnceLock<Box<dyn Fn(Logged) + Send + Sync>>>;
 
 impl Log {
     /// Starts the writer and takes everything that is traced in this process, panics included.
@@ -75,11 +80,19 @@ impl Log {
             line.with("count", Value::Number(lost)).print(format, false)
         });
         let is_colourful = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let writer = Writer { queue: Arc::clone(&queue), format, filter: threshold.into(), is_colourful };
+        let copies = Copies::default();
+        let (filter, to) = (threshold.into(), Arc::clone(&copies));
+        let writer = Writer { queue: Arc::clone(&queue), copies: to, format, filter, is_colourful };
         // Only a second call in one process could fail, and then the first log stays.
         let _ = Registry::default().with(writer).try_init();
         log_panics();
-        Self { queue }
+        Self { queue, copies }
+    }
+
+    /// From now on `hears` gets what is logged, except the events of the core. It must neither wait nor log.
+    pub fn copy_to(&self, hears: impl Fn(Logged) + Send + Sync + 'static) {
+        // A process has one daemon; a second one would hear nothing.
+        let _ = self.copies.set(Box::new(hears));
     }
 
     /// Waits for what is queued to be written, as long as the end of a process may take.
@@ -133,6 +146,7 @@ impl Error for Told {}
 /// The layer that makes lines.
 struct Writer {
     queue: Arc<Queue>,
+    copies: Copies,
     format: Format,
     filter: LevelFilter,
     is_colourful: bool,
@@ -161,6 +175,11 @@ impl<S: tracing::Subscriber> Layer<S> for Writer {
         }
         let mut line = Line::new(wall_time(), *event.metadata().level(), "");
         event.record(&mut line);
+        if let Some(hears) = self.copies.get()
+            && let Some(logged) = line.logged()
+        {
+            hears(logged);
+        }
         self.queue.push(line.print(self.format, self.is_colourful));
     }
 }

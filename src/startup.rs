@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use maglev_core::Event;
+use maglev_core::{Clock as _, Event};
 
 use crate::api::{Api, Doors, Rate, SocketError, Tls, TlsError, TlsFiles};
 use crate::choices::{Choices, ChoicesError};
@@ -171,7 +171,8 @@ async fn serve(
     let journal = flags.journal.as_deref().map(|path| Book::open(path, flags.journal_size)).transpose()?;
     let events = Events::new(format!("{:x}-{:x}", clock.began().as_nanos(), std::process::id()));
     tokio::spawn(events.clone().attend());
-    let published = events.clone();
+    let (published, lines) = (events.clone(), events.clone());
+    log.copy_to(move |line| lines.publish_line(line, clock.now()));
     let observer = move |event: &Event, now| {
         log::event(event);
         published.publish(event, now);

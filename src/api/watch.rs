@@ -10,7 +10,7 @@ use tonic::Status;
 use super::Maglev;
 use super::convert::{self, Wall, duration};
 use super::look::Parts;
-use crate::events::{Batch, Events, RECORDS_MAX, Record};
+use crate::events::{Batch, Events, Happened, RECORDS_MAX, Record};
 
 /// Messages that wait for a client; what is behind them waits in the ring.
 const WAITING_MAX: usize = 64;
@@ -66,7 +66,7 @@ async fn follow(events: &Events, request: v1::WatchRequest, wall: Wall, sender: 
             let reason = format!("only the latest {RECORDS_MAX} records are kept");
             say(sender, What::Gap(v1::Gap { missed: Some(missed), reason, next_sequence: first })).await?;
         }
-        for it in records.iter().filter(|it| filter.wants(&it.event)) {
+        for it in records.iter().filter(|it| filter.wants(&it.what)) {
             say(sender, What::Record(record(it, wall))).await?;
         }
         from = next;
@@ -98,7 +98,7 @@ impl Filter {
         Self { topics: request.topics.clone(), least, names }
     }
 
-    fn wants(&self, event: &Event) -> bool {
+    fn wants(&self, event: &Happened) -> bool {
         if event.level() < self.least {
             return false;
         }
@@ -121,8 +121,9 @@ impl Filter {
     }
 }
 
-/// What an event is about.
-fn topic(event: &Event) -> v1::Topic {
+/// What a record is about.
+fn topic(what: &Happened) -> v1::Topic {
+    let Happened::Told(event) = what else { return v1::Topic::Log };
     match event {
         Event::BackendTransition { .. } | Event::BackendPresumed { .. } | Event::ProbeInconclusive { .. } => {
             v1::Topic::Backend
@@ -169,21 +170,21 @@ fn topic(event: &Event) -> v1::Topic {
 }
 
 fn record(record: &Record, wall: Wall) -> v1::Record {
-    let level = match record.event.level() {
+    let level = match record.what.level() {
         Level::Debug => v1::Level::Debug,
         Level::Info => v1::Level::Info,
         Level::Warn => v1::Level::Warn,
         Level::Error => v1::Level::Error,
     };
-    let fields = record.event.fields().into_iter().map(|(key, value)| v1::Field { key: key.into(), value });
+    let fields = record.what.fields().into_iter().map(|(key, value)| v1::Field { key: key.into(), value });
     v1::Record {
         sequence: record.sequence,
         at: Some(wall.at(record.at)),
         level: level.into(),
-        topic: topic(&record.event).into(),
-        name: record.event.name().into(),
+        topic: topic(&record.what).into(),
+        name: record.what.name().into(),
         fields: fields.collect(),
-        detail: detail(&record.event),
+        detail: if let Happened::Told(event) = &record.what { detail(event) } else { None },
     }
 }
 

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use maglev_core::Event;
+use maglev_core::{Event, event};
 use tracing::Level;
 
 use super::Format;
 use super::stamp::Stamp;
+use crate::events::Logged;
 
 /// What stands behind a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +40,13 @@ pub(super) struct Line {
     level: Level,
     pub(super) msg: String,
     fields: Vec<(&'static str, Value)>,
+    is_told: bool,
 }
 
 impl Line {
     /// A line without facts. `at` is the time since 1970.
     pub(super) fn new(at: Duration, level: Level, msg: &str) -> Self {
-        Self { at, level, msg: msg.to_owned(), fields: Vec::new() }
+        Self { at, level, msg: msg.to_owned(), fields: Vec::new(), is_told: false }
     }
 
     pub(super) fn with(mut self, key: &'static str, value: Value) -> Self {
@@ -58,12 +60,30 @@ impl Line {
 
     /// Name and facts of an event.
     pub(super) fn tell(&mut self, event: &Event) {
+        self.is_told = true;
         event.name().clone_into(&mut self.msg);
         // Here the key is a list of names.
         let are_names = matches!(event, Event::BackendPresumed { .. } | Event::ChoicesDoubted { .. });
         for (key, text) in event.fields() {
             self.put(key, if are_names { Value::Text(text) } else { typed(key, text) });
         }
+    }
+
+    /// The same for those who watch, unless it is an event of the core, of which they hear anyway.
+    pub(super) fn logged(&self) -> Option<Logged> {
+        let level = match self.level {
+            Level::ERROR => event::Level::Error,
+            Level::WARN => event::Level::Warn,
+            Level::INFO => event::Level::Info,
+            Level::DEBUG | Level::TRACE => event::Level::Debug,
+        };
+        let text = |value: &Value| match value {
+            Value::Text(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(bool) => bool.to_string(),
+        };
+        let fields = self.fields.iter().map(|(key, value)| (*key, text(value))).collect();
+        (!self.is_told).then(|| Logged { level, name: self.msg.clone(), fields })
     }
 
     /// The whole line with its end.

@@ -224,7 +224,10 @@ impl Dataplane {
 
     /// Lowers the dead of every frontend with a transition, as long as another server keeps the VIP positive.
     fn lower_dead(&mut self, ctx: &Context<'_>, out: &mut Vec<Action>) {
-        if ctx.stopping || mutant!(DeadOfOthersWait) || mutant!(DeathWaitsForStage) {
+        if ctx.stopping || mutant!(DeadOfOthersWait) {
+            return;
+        }
+        if mutant!(DeathWaitsForStage) {
             return;
         }
         while self.room() > 0

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use maglev_core::Clock as _;
 use maglev_proto::v1;
+use maglev_proto::v1::watch_response::What;
 use maglevd::api::{Doors, San, Serving, Tls, TlsFiles};
 use rcgen::SanType;
 use rustix::process::Signal;
@@ -309,10 +310,31 @@ async fn the_real_daemon_takes_tls_beyond_loopback_or_does_not_start() {
     let listening = daemon.until("listening");
     let port = listening["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     daemon.until("config-loaded");
-    let (_, seen) = pki.named(&format!("127.0.0.1:{port}"), &[mail("ann@example.net")]).await;
+    let (mut client, seen) = pki.named(&format!("127.0.0.1:{port}"), &[mail("ann@example.net")]).await;
     assert_eq!(seen.role(), v1::Role::Operator);
+
+    // What the daemon logs of its own is in the stream too, each line once.
+    let lines = v1::WatchRequest { topics: vec![v1::Topic::Log.into()], ..v1::WatchRequest::default() };
+    let mut lines = client.watch(lines).await.unwrap().into_inner();
+    assert!(matches!(lines.message().await.unwrap().unwrap().what, Some(What::Position(_))));
+    daemon.signal(Signal::HUP);
+    let line = next_line(&mut lines).await;
+    assert_eq!((line.name.as_str(), line.level()), ("api-certificates-read", v1::Level::Info));
+    site.scratch.file("key.pem", "no key at all");
+    daemon.signal(Signal::HUP);
+    let line = next_line(&mut lines).await;
+    assert_eq!((line.name.as_str(), line.level()), ("api-certificates-kept", v1::Level::Error));
+    let [fact] = line.fields.as_slice() else { panic!("{line:?}") };
+    assert!(fact.key == "err" && fact.value.contains("--grpc-tls-key"), "{fact:?}");
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end().0, 0);
+}
+
+async fn next_line(lines: &mut tonic::Streaming<v1::WatchResponse>) -> v1::Record {
+    match lines.message().await.unwrap().unwrap().what {
+        Some(What::Record(record)) => record,
+        other => panic!("no record: {other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
