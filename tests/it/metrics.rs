@@ -5,4 +5,6 @@ mod client;
 // All of it is test code; the attribute lets clippy know.
 #[cfg(test)]
 mod prometheus;
+#[cfg(test)]
+mod scraper;
 mod story;
