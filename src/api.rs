@@ -10,7 +10,9 @@ mod convert;
 mod door;
 mod error;
 mod explain;
+mod group;
 mod look;
+mod peer;
 mod plan;
 mod rate;
 mod san;
@@ -40,6 +42,7 @@ use crate::reload::Reloader;
 
 pub use caller::{Caller, Role};
 pub use door::{Doors, Places, SocketError};
+pub use group::{Group, GroupError};
 pub use rate::Rate;
 pub use san::San;
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -72,6 +72,9 @@ pub struct Flags {
         default_value = "/run/vpp-maglev/maglevd.sock"
     )]
     pub grpc_socket: PathBuf,
+    /// Whose members may change things through that socket: a name in /etc/group, or a number. Not given: the daemon's group.
+    #[arg(long, env = "MAGLEV_GRPC_OPERATOR_GROUP", value_name = "GROUP")]
+    pub grpc_operator_group: Option<String>,
     /// The certificate of the API on TCP, in PEM, and those between it and its authority: TCP is TLS from then on.
     #[arg(
         long,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use maglev_core::{Clock as _, Event};
 
-use crate::api::{Api, Doors, Rate, SocketError, Tls, TlsError, TlsFiles};
+use crate::api::{Api, Doors, Group, GroupError, Rate, SocketError, Tls, TlsError, TlsFiles};
 use crate::choices::{Choices, ChoicesError};
 use crate::cli::Flags;
 use crate::clock::SystemClock;
@@ -35,6 +35,9 @@ pub enum StartError {
     /// The API's socket: name another one.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The group of the socket's operators: name another one.
+    #[error(transparent)]
+    Group(#[from] GroupError),
     /// A file of the API's TLS: name another one.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -65,6 +68,7 @@ impl StartError {
             Self::Config(err) => ExitCode::from(err.exit_code()),
             Self::Listen(_)
             | Self::Socket(_)
+            | Self::Group(_)
             | Self::Tls(_)
             | Self::Exposed { .. }
             | Self::Journal(_)
@@ -81,6 +85,7 @@ impl StartError {
             }
             Self::Listen(_)
             | Self::Socket(_)
+            | Self::Group(_)
             | Self::Tls(_)
             | Self::Exposed { .. }
             | Self::Journal(_)
@@ -212,7 +217,8 @@ fn connector(flags: &Flags) -> Option<UnixConnector> {
 
 /// Takes the API's doors. A socket that cannot be had is no reason not to serve: hosts of Go's vpp-maglev lack its folder.
 async fn doors(flags: &Flags) -> Result<Doors, StartError> {
-    let mut doors = Doors { tls: tls(flags)?, ..Doors::default() };
+    let operators = flags.grpc_operator_group.as_deref().map(Group::find).transpose()?;
+    let mut doors = Doors { tls: tls(flags)?, operators, ..Doors::default() };
     if !flags.grpc_addr.is_empty() {
         let door = open("--grpc-addr", &flags.grpc_addr).await?;
         if doors.tls.is_none() && !door.is_loopback() && !flags.insecure {

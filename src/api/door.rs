@@ -19,6 +19,8 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::caller::{Caller, Role};
+use super::group::Group;
+use super::peer;
 use super::tls::Tls;
 use crate::clock::SystemClock;
 
@@ -61,6 +63,8 @@ pub struct Doors {
     pub tls: Option<Tls>,
     /// The Unix socket.
     pub unix: Option<UnixListener>,
+    /// Whose members are operators at the Unix socket. Not given: those of the daemon's own group.
+    pub operators: Option<Group>,
     /// How many may be inside.
     pub places: Places,
 }
@@ -116,7 +120,8 @@ impl Doors {
             Some(tls) => tokio::spawn(street.tls(listener, tls)),
             None => tokio::spawn(street.tcp(listener)),
         });
-        let unix = self.unix.map(|listener| tokio::spawn(yard.unix(listener)));
+        let operators = self.operators.unwrap_or_else(Group::own);
+        let unix = self.unix.map(|listener| tokio::spawn(yard.unix(listener, operators)));
         (visitors, tcp.iter().chain(&unix).map(tokio::task::JoinHandle::abort_handle).collect())
     }
 }
@@ -154,12 +159,12 @@ impl Hall {
         self.clock.sleep_until(self.clock.now() + RECOVERY).await;
     }
 
-    async fn unix(self, listener: UnixListener) -> Result<(), Closed> {
+    async fn unix(self, listener: UnixListener, operators: Group) -> Result<(), Closed> {
         loop {
             let place = self.place().await?;
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let caller = peer(&stream);
+                    let caller = peer::meet(&stream, operators);
                     self.lead(Wire::Unix(stream), caller, place, SILENCE_MAX).await?;
                 }
                 Err(_) => self.recover().await,
@@ -220,19 +225,6 @@ impl Hall {
             }
         }
     }
-}
-
-/// Who is at the other end of the socket. Root, our own user and our own group are operators.
-fn peer(stream: &UnixStream) -> Caller {
-    let Ok(peer) = stream.peer_cred() else {
-        return Caller { who: "unix, unknown".into(), key: "unix".into(), role: Role::Viewer };
-    };
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let is_operator = peer.uid() == 0 || peer.uid() == uid || peer.gid() == gid;
-    let role = if is_operator { Role::Operator } else { Role::Viewer };
-    let pid = peer.pid().map(|pid| format!(" pid {pid}")).unwrap_or_default();
-    let key = format!("unix uid {}", peer.uid());
-    Caller { who: format!("unix uid {} gid {}{pid}", peer.uid(), peer.gid()), key, role }
 }
 
 /// Ends when a visitor has said nothing for too long.

@@ -32,7 +32,7 @@ pub(super) fn invalid(field: &str, text: &str) -> Box<Status> {
 pub(super) fn no_operator(caller: &Caller) -> Box<Status> {
     let text = format!(
         "{caller} is a viewer, who may look but not change anything; operators are root, the daemon's user and members of \
-         its group through the Unix socket, and certificates with a name that --grpc-operators lists"
+         its group (of --grpc-operator-group, where that is given) through the Unix socket, and certificates with a name that --grpc-operators lists"
     );
     Box::new(Status::permission_denied(text))
 }

@@ -1,5 +1,6 @@
 //! The API of the real daemon in this process, asked by a real client over real sockets.
 
+mod groups;
 mod tls;
 
 use std::ops::{Deref, DerefMut};

@@ -59,6 +59,30 @@ fn a_file_that_cannot_be_read_is_named_with_a_remedy() {
 }
 
 #[test]
+fn a_group_that_does_not_exist_is_named() {
+    let flags = [
+        "--config",
+        GOOD,
+        "--vpp-api-addr",
+        "",
+        "--grpc-addr",
+        "",
+        "--grpc-socket",
+        "",
+        "--metrics-addr",
+        "",
+    ];
+    let mut command = maglevd(&flags);
+    let (code, log, errors) = outcome(command.env("MAGLEV_GRPC_OPERATOR_GROUP", "no-such-group"));
+    assert_eq!(code, 1);
+    assert!(
+        errors.contains("no group no-such-group") && errors.contains("--grpc-operator-group"),
+        "{errors}"
+    );
+    assert!(log.contains("start-failed"), "{log}");
+}
+
+#[test]
 fn every_flag_has_a_variable_and_the_flag_wins() {
     let check = |arguments: &[&str], file: &str| {
         outcome(maglevd(arguments).env("MAGLEV_CONFIG", file).env("MAGLEV_CHECK", "true")).0
