@@ -82,10 +82,16 @@ impl From<&Status> for Failure {
     fn from(status: &Status) -> Self {
         let text = status.message();
         if is_of_the_connection(status) {
-            return Self::new(
-                Exit::NoDaemon,
-                format!("the connection to the daemon broke: {}", causes(status)),
-            );
+            let why = causes(status);
+            // In TLS 1.3 the daemon looks at our papers after we have looked at its own.
+            let remedy = match () {
+                () if why.contains("CertificateRequired") => "; it wants --tls-cert and --tls-key",
+                () if why.contains("received fatal alert") => {
+                    "; it does not take the certificate of --tls-cert"
+                }
+                () => "",
+            };
+            return Self::new(Exit::NoDaemon, format!("the connection to the daemon broke: {why}{remedy}"));
         }
         match status.code() {
             Code::NotFound => Self::new(Exit::NotFound, text),

@@ -108,7 +108,7 @@ impl Engine {
             && !mutant!(EmptiedFileAccepted)
         {
             let err = "the new configuration has no frontend, which would delete every VIP: an emptied file is not a \
-                       wish; force it through the API if it is one";
+                       wish; if it is one, run `maglevc config reload --force`";
             tell(out, Event::ConfigRejected { kind: "semantic", err: err.into() });
             return;
         }

@@ -40,7 +40,11 @@ pub fn warmup(it: &Value, now: Now) -> Vec<Block> {
         ("max delay", plain(it, "max_delay")),
         ("frontends released", Cell::plain(released)),
     ];
-    let row = |it: &Value| vec![plain(it, "frontend"), plain(it, "awaited_total"), plain(it, "awaited")];
+    // Nobody is written to in hands-off, so a frontend may be listed there that waits for no backend.
+    let row = |it: &Value| match it.at("awaited_total").number() {
+        0 => vec![plain(it, "frontend"), plain(it, "awaited_total"), Cell::plain("the end of hands-off")],
+        _ => vec![plain(it, "frontend"), plain(it, "awaited_total"), plain(it, "awaited")],
+    };
     let rows: Vec<_> = it.list("waiting").iter().map(row).collect();
     vec![
         Block::Pairs(pairs),

@@ -13,5 +13,6 @@ mod prompt;
 mod pty;
 mod shells;
 mod support;
+mod tls;
 mod top;
 mod watch;
