@@ -51,7 +51,7 @@ pub struct Flags {
         default_value = "/run/vpp/api.sock"
     )]
     pub vpp_api_addr: PathBuf,
-    /// VPP's stats socket, which tells when VPP was started. Empty: not asked.
+    /// VPP's stats socket: when VPP was started, and what it counts. Empty: not asked.
     #[arg(
         long,
         env = "MAGLEV_VPP_STATS_ADDR",

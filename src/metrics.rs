@@ -11,6 +11,7 @@
 
 mod buckets;
 pub mod catalogue;
+mod counters;
 mod exposition;
 mod picture;
 mod server;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use maglev_core::{Action, Engine, Event, Input, Instant};
 
+pub use counters::Counters;
 pub use picture::{Picture, Site};
 pub use server::Visitors;
 use tally::Tally;

@@ -16,7 +16,7 @@ use crate::events::Events;
 use crate::journal::{Book, BookError};
 use crate::listen::{Door, ListenError};
 use crate::log::{self, Log};
-use crate::metrics::{Meter, Site, Visitors};
+use crate::metrics::{Counters, Meter, Site, Visitors};
 use crate::prober::Limits;
 use crate::reload::Reloader;
 use crate::service::Service;
@@ -178,17 +178,25 @@ async fn serve(
     tokio::spawn(events.clone().attend());
     let (published, lines) = (events.clone(), events.clone());
     log.copy_to(move |line| lines.publish_line(line, clock.now()));
+    let vpp = connector(flags);
+    let counters = vpp.as_ref().filter(|_| page.is_some()).and_then(|vpp| Counters::new(vpp, clock));
+    let hearing = counters.clone();
     let observer = move |event: &Event, now| {
         log::event(event);
+        if let Some(counters) = &hearing {
+            counters.hears(event);
+        }
         published.publish(event, now);
     };
-    let vpp = connector(flags);
     let (uses_vpp, meter) = (vpp.is_some(), Meter::default());
     let (handle, daemon) =
         Service { clock, config, seed, vpp, limits, journal, choices, meter: meter.clone(), observer }
             .start();
+    if let Some(counters) = &counters {
+        tokio::spawn(counters.clone().attend(handle.clone()));
+    }
     if let Some(page) = page {
-        let site = Site { handle: handle.clone(), meter, uses_vpp };
+        let site = Site { handle: handle.clone(), meter, uses_vpp, counters };
         tokio::spawn(Visitors { listener: page.into_listener(), clock, site }.attend());
     }
     let reloader = Reloader::new(handle.clone(), options(flags));

@@ -15,6 +15,7 @@ pub mod codec;
 pub mod error;
 pub mod frame;
 mod handshake;
+pub mod inquiry;
 pub mod lb;
 pub mod messages;
 mod parting;

@@ -128,7 +128,8 @@ fn answer(kind: Kind, id: u16, payload: &[u8], table: &mut Table, seen: &mut See
         | Answer::Retval(..)
         | Answer::LbConfGetReply { .. }
         | Answer::LbVipDetails { .. }
-        | Answer::LbAsV2Details { .. } => (),
+        | Answer::LbAsV2Details { .. }
+        | Answer::IpRouteLookupV2Reply { .. } => (),
     }
 }
 
@@ -147,7 +148,8 @@ fn texts(answer: &Answer) -> Vec<(&str, usize)> {
         | Answer::Retval(..)
         | Answer::LbConfGetReply { .. }
         | Answer::LbVipDetails { .. }
-        | Answer::LbAsV2Details { .. } => Vec::new(),
+        | Answer::LbAsV2Details { .. }
+        | Answer::IpRouteLookupV2Reply { .. } => Vec::new(),
     }
 }
 
@@ -176,7 +178,8 @@ fn ask(kind: Kind, id: u16, payload: &[u8], seen: &mut Seen) {
         | Ask::LbAsSetWeight { .. }
         | Ask::LbFlushVip { .. }
         | Ask::LbVipDump
-        | Ask::LbAsV2Dump(_) => ("", 1),
+        | Ask::LbAsV2Dump(_)
+        | Ask::IpRouteLookupV2(_) => ("", 1),
     };
     if is_plain(text.0, text.1) {
         assert_eq!(Ask::decode(kind, &encoded), Ok((prefix, ask)), "what was encoded is something else");
@@ -213,7 +216,9 @@ fn is_the_same_if_packed(kind: Kind, payload: &[u8], encoded: &[u8]) {
         | Kind::LbVipDump
         | Kind::LbVipDetails
         | Kind::LbAsV2Dump
-        | Kind::LbAsV2Details => false,
+        | Kind::LbAsV2Details
+        | Kind::IpRouteLookupV2
+        | Kind::IpRouteLookupV2Reply => false,
     };
     assert!(!is_packed || payload.starts_with(encoded), "{} is not encoded as it came", kind.name());
 }

@@ -359,7 +359,7 @@ async fn start_daemon(
     let (handle, daemon) =
         Service { clock, config, seed, vpp, limits, journal, choices: None, meter: meter.clone(), observer }
             .start();
-    let site = Site { handle: handle.clone(), meter, uses_vpp: true };
+    let site = Site { handle: handle.clone(), meter, uses_vpp: true, counters: None };
     let visitors = tokio::spawn(Visitors { listener, clock, site }.attend());
     let running = tokio::spawn(async move {
         daemon.await;

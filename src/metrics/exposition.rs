@@ -11,10 +11,14 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
 use maglev_core::health::State;
+use maglev_core::model::Prefix;
 use maglev_core::warmup::Phase;
+
+use crate::vpp::stats::{KINDS, Traffic};
 
 use super::buckets::Buckets;
 use super::catalogue::{self as list, Metric};
+use super::counters::{Reading, Shown};
 use super::picture::Picture;
 
 /// What the text is.
@@ -44,6 +48,7 @@ impl Collector for Page {
         self.frontends(out)?;
         self.probes(out)?;
         self.vpp(out)?;
+        self.counters(out)?;
         self.syncs(out)?;
         self.daemon(out)
     }
@@ -149,6 +154,31 @@ impl Page {
         Ok(())
     }
 
+    fn counters(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(Shown { reading, errors }) = &self.picture.counters else { return Ok(()) };
+        let nothing = Reading::default();
+        let Reading { vips, prefixes, servers } = reading.as_ref().unwrap_or(&nothing);
+        let mut family = begin(out, &list::VIP_PACKETS)?;
+        for (vip, packets) in vips {
+            let (prefix, protocol, port) = (cidr(vip.prefix), vip.protocol.to_string(), vip.port.to_string());
+            for ((_, kind), count) in KINDS.iter().zip(packets) {
+                let labels = Labels(&list::VIP_PACKETS, &[&prefix, &protocol, &port, kind]);
+                count_one(&mut family, &labels, *count)?;
+            }
+        }
+        let prefixes: Vec<_> = prefixes.iter().map(|(prefix, traffic)| (cidr(*prefix), *traffic)).collect();
+        routes(out, [&list::VIP_ROUTE_PACKETS, &list::VIP_ROUTE_BYTES], &prefixes)?;
+        let servers: Vec<_> =
+            servers.iter().map(|(server, traffic)| (server.to_string(), *traffic)).collect();
+        routes(out, [&list::SERVER_ROUTE_PACKETS, &list::SERVER_ROUTE_BYTES], &servers)?;
+        begin(out, &list::STATS_UP)?.encode_gauge(&u32::from(reading.is_some()))?;
+        let mut family = begin(out, &list::STATS_ERRORS)?;
+        for (reason, count) in errors {
+            count_one(&mut family, &Labels(&list::STATS_ERRORS, &[reason]), *count)?;
+        }
+        Ok(())
+    }
+
     fn syncs(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let totals = &self.picture.totals;
         let mut family = begin(out, &list::LBSYNC)?;
@@ -196,6 +226,27 @@ impl EncodeLabelSet for Labels<'_> {
         }
         Ok(())
     }
+}
+
+/// With its length, also if that is a host's, as Go's vpp-maglev shows it.
+fn cidr(prefix: Prefix) -> String {
+    format!("{}/{}", prefix.address, prefix.len)
+}
+
+fn routes(
+    out: &mut DescriptorEncoder<'_>,
+    [packets, bytes]: [&Metric; 2],
+    rows: &[(String, Traffic)],
+) -> fmt::Result {
+    let mut family = begin(out, packets)?;
+    for (name, traffic) in rows {
+        count_one(&mut family, &Labels(packets, &[name]), traffic.packets)?;
+    }
+    let mut family = begin(out, bytes)?;
+    for (name, traffic) in rows {
+        count_one(&mut family, &Labels(bytes, &[name]), traffic.bytes)?;
+    }
+    Ok(())
 }
 
 /// The library adds `_total` to counters by itself.

@@ -11,6 +11,7 @@ use maglev_core::{Engine, Instant};
 use crate::daemon::{Handle, Stopped};
 
 use super::Meter;
+use super::counters::{Counters, Shown};
 use super::tally::{Probed, Totals};
 
 /// Backends that one question looks at.
@@ -29,6 +30,8 @@ pub struct Site {
     pub meter: Meter,
     /// Whether VPP is in use at all.
     pub uses_vpp: bool,
+    /// What VPP counts, if it is read.
+    pub counters: Option<Counters>,
 }
 
 /// Everything that metrics show.
@@ -41,6 +44,8 @@ pub struct Picture {
     pub(super) backends: Vec<Backend>,
     pub(super) frontends: Vec<Frontend>,
     pub(super) reasons: Vec<String>,
+    /// Looked at last, and for metrics only; `None` if VPP's counters are not in use.
+    pub(super) counters: Option<Shown>,
 }
 
 #[derive(Debug)]
@@ -107,6 +112,7 @@ impl Site {
                 backends: Vec::new(),
                 frontends: Vec::new(),
                 reasons,
+                counters: None,
             };
             (picture, troubles)
         };
@@ -119,6 +125,18 @@ impl Site {
         }
         picture.reasons.extend(troubles.into_iter().map(|(_, _, why)| why));
         picture.gather_reasons();
+        Ok(picture)
+    }
+
+    /// Looks at everything, and at what VPP has counted.
+    ///
+    /// # Errors
+    /// The loop is over.
+    pub(super) async fn picture_with_counters(&self) -> Result<Picture, Stopped> {
+        let mut picture = self.picture().await?;
+        if let Some(counters) = &self.counters {
+            picture.counters = Some(counters.show().await);
+        }
         Ok(picture)
     }
 

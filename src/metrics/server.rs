@@ -99,7 +99,7 @@ async fn answer(request: &Request<Incoming>, site: &Site, easel: &Semaphore) -> 
 
 async fn metrics(site: &Site, easel: &Semaphore) -> Response<Full<Bytes>> {
     let _turn = easel.acquire().await;
-    let picture = match site.picture().await {
+    let picture = match site.picture_with_counters().await {
         Ok(picture) => picture,
         Err(stopped) => return page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("{stopped}\n")),
     };

@@ -3,7 +3,7 @@
 //! Every reply begins with id, context and return code, every row of a dump with id and context. The answer to the
 //! handshake is the exception: a client index (0, not ours) comes before the context.
 
-use maglev_core::model::{LbConf, ServerRow, VipRow, Weight};
+use maglev_core::model::{LbConf, Prefix, ServerRow, VipRow, Weight};
 
 use crate::vpp::codec::{Reader, Writer, not_expected};
 use crate::vpp::error::Malformed;
@@ -85,6 +85,15 @@ pub enum Answer {
         /// VPP's uptime in seconds at the last removal.
         in_use_since: u32,
     },
+    /// `ip_route_lookup_v2_reply`, without the paths.
+    IpRouteLookupV2Reply {
+        /// Return code; -6 if there is no route with exactly this prefix, and then nothing else means anything.
+        retval: i32,
+        /// Where its counters are in the vectors of the stats segment.
+        stats_index: u32,
+        /// The route's.
+        prefix: Prefix,
+    },
 }
 
 impl Answer {
@@ -100,6 +109,7 @@ impl Answer {
             Self::LbConfGetReply { .. } => Kind::LbConfGetReply,
             Self::LbVipDetails { .. } => Kind::LbVipDetails,
             Self::LbAsV2Details { .. } => Kind::LbAsV2Details,
+            Self::IpRouteLookupV2Reply { .. } => Kind::IpRouteLookupV2Reply,
         }
     }
 
@@ -141,6 +151,10 @@ impl Answer {
                 .u32(*in_use_since)
                 .u8(row.weight.value())
                 .u32(row.buckets),
+            // Behind the prefix: how many paths, and the route's source.
+            Self::IpRouteLookupV2Reply { retval, stats_index, prefix } => {
+                w.i32(*retval).u32(0).u32(*stats_index).prefix(*prefix).zeros(2)
+            }
         };
         w.finish()
     }
@@ -191,6 +205,7 @@ impl Answer {
             | Kind::LbFlushVipReply => Self::Retval(kind, r.i32("retval")?),
             Kind::LbVipDetails => read_vip_details(r)?,
             Kind::LbAsV2Details => read_as_details(r)?,
+            Kind::IpRouteLookupV2Reply => read_route(r)?,
             Kind::SockclntCreate
             | Kind::SockclntDelete
             | Kind::ControlPing
@@ -203,7 +218,8 @@ impl Answer {
             | Kind::LbAsSetWeight
             | Kind::LbFlushVip
             | Kind::LbVipDump
-            | Kind::LbAsV2Dump => return Err(not_expected(kind, id)),
+            | Kind::LbAsV2Dump
+            | Kind::IpRouteLookupV2 => return Err(not_expected(kind, id)),
         })
     }
 }
@@ -239,4 +255,14 @@ fn read_as_details(r: &mut Reader<'_>) -> Result<Answer, Malformed> {
     let weight = Weight::seen(r.u8("weight")?);
     let row = ServerRow { vip, server, used, weight, buckets: r.u32("num_buckets")? };
     Ok(Answer::LbAsV2Details { row, in_use_since })
+}
+
+fn read_route(r: &mut Reader<'_>) -> Result<Answer, Malformed> {
+    let retval = r.i32("retval")?;
+    r.u32("route.table_id")?;
+    let stats_index = r.u32("route.stats_index")?;
+    let prefix = r.prefix()?;
+    // How many paths there are, and where the route comes from; the paths themselves are none of our business.
+    r.bytes("route.n_paths", 2)?;
+    Ok(Answer::IpRouteLookupV2Reply { retval, stats_index, prefix })
 }

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use maglev_core::model::{Encap, LbConf, Protocol, VipKey, Weight};
+use maglev_core::model::{self, Encap, LbConf, Protocol, VipKey, Weight};
 
 use crate::vpp::codec::{Reader, Writer};
 use crate::vpp::error::Malformed;
@@ -82,6 +82,8 @@ pub enum Ask {
     LbVipDump,
     /// `lb_as_v2_dump`.
     LbAsV2Dump(AsFilter),
+    /// `ip_route_lookup_v2`: the route with exactly this prefix in table 0, where VIPs and their servers are.
+    IpRouteLookupV2(model::Prefix),
 }
 
 /// The filter of `lb_as_v2_dump`, as VPP really reads it.
@@ -181,6 +183,7 @@ impl Ask {
             Self::LbFlushVip { .. } => Kind::LbFlushVip,
             Self::LbVipDump => Kind::LbVipDump,
             Self::LbAsV2Dump(_) => Kind::LbAsV2Dump,
+            Self::IpRouteLookupV2(_) => Kind::IpRouteLookupV2,
         }
     }
 
@@ -210,6 +213,7 @@ impl Ask {
             Self::LbFlushVip { vip } => w.vip(*vip),
             Self::LbVipDump => w.zeros(20).u8(255).u16(0),
             Self::LbAsV2Dump(filter) => put_filter(&mut w, filter),
+            Self::IpRouteLookupV2(prefix) => w.u32(0).bool(true).prefix(*prefix),
         };
         w.finish()
     }
@@ -260,6 +264,10 @@ impl Ask {
                 protocol: r.u8("protocol")?,
                 port: r.u16("port")?,
             }),
+            Kind::IpRouteLookupV2 => {
+                r.bytes("table_id", 5)?;
+                Self::IpRouteLookupV2(r.prefix()?)
+            }
             Kind::SockclntCreateReply
             | Kind::SockclntDeleteReply
             | Kind::ControlPingReply
@@ -272,7 +280,8 @@ impl Ask {
             | Kind::LbAsSetWeightReply
             | Kind::LbFlushVipReply
             | Kind::LbVipDetails
-            | Kind::LbAsV2Details => return Err(crate::vpp::codec::not_expected(kind, id)),
+            | Kind::LbAsV2Details
+            | Kind::IpRouteLookupV2Reply => return Err(crate::vpp::codec::not_expected(kind, id)),
         })
     }
 }

@@ -103,13 +103,17 @@ impl<'a> Reader<'a> {
         self.array(field)
     }
 
-    /// `vl_api_lb_vip_t`. The length is not checked: VPP shows an IPv6 `::/64` as the IPv4 `0.0.0.0/64`.
+    /// `vl_api_prefix_t`. The length is not checked: VPP shows an IPv6 `::/64` as the IPv4 `0.0.0.0/64`.
+    pub fn prefix(&mut self) -> Result<Prefix, Malformed> {
+        Ok(Prefix { address: self.address("pfx.address")?, len: self.u8("pfx.len")? })
+    }
+
+    /// `vl_api_lb_vip_t`.
     pub fn vip(&mut self) -> Result<VipKey, Malformed> {
-        let address = self.address("pfx.address")?;
-        let len = self.u8("pfx.len")?;
+        let prefix = self.prefix()?;
         let protocol = Protocol(self.u8("protocol")?);
         let port = self.u16("port")?;
-        Ok(VipKey { prefix: Prefix { address, len }, protocol, port })
+        Ok(VipKey { prefix, protocol, port })
     }
 
     /// `vl_api_lb_encap_type_t`.
@@ -210,9 +214,14 @@ impl Writer {
         }
     }
 
+    /// `vl_api_prefix_t`.
+    pub fn prefix(&mut self, prefix: Prefix) -> &mut Self {
+        self.address(prefix.address).u8(prefix.len)
+    }
+
     /// `vl_api_lb_vip_t`, or the three fields by which requests name a VIP.
     pub fn vip(&mut self, vip: VipKey) -> &mut Self {
-        self.address(vip.prefix.address).u8(vip.prefix.len).u8(vip.protocol.0).u16(vip.port)
+        self.prefix(vip.prefix).u8(vip.protocol.0).u16(vip.port)
     }
 
     /// `vl_api_lb_encap_type_t`.

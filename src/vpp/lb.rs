@@ -97,6 +97,7 @@ pub fn write_of(ask: &Ask) -> Option<Write> {
         | Ask::CliInband { .. }
         | Ask::LbConfGet
         | Ask::LbVipDump
-        | Ask::LbAsV2Dump(_) => None,
+        | Ask::LbAsV2Dump(_)
+        | Ask::IpRouteLookupV2(_) => None,
     }
 }

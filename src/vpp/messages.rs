@@ -58,11 +58,15 @@ pub enum Kind {
     LbAsV2Dump,
     /// One application server.
     LbAsV2Details,
+    /// Asks for one route, by exactly its prefix. Without it there are no counters of routes.
+    IpRouteLookupV2,
+    /// The route, with the index of its counters.
+    IpRouteLookupV2Reply,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::SockclntCreate,
         Self::SockclntCreateReply,
         Self::SockclntDelete,
@@ -89,6 +93,8 @@ impl Kind {
         Self::LbVipDetails,
         Self::LbAsV2Dump,
         Self::LbAsV2Details,
+        Self::IpRouteLookupV2,
+        Self::IpRouteLookupV2Reply,
     ];
 
     /// Name and CRC.
@@ -120,6 +126,8 @@ impl Kind {
             Self::LbVipDetails => ("lb_vip_details", "1329ec9b"),
             Self::LbAsV2Dump => ("lb_as_v2_dump", "1063f819"),
             Self::LbAsV2Details => ("lb_as_v2_details", "90064aae"),
+            Self::IpRouteLookupV2 => ("ip_route_lookup_v2", "710d6471"),
+            Self::IpRouteLookupV2Reply => ("ip_route_lookup_v2_reply", "84cc9e03"),
         }
     }
 
@@ -156,7 +164,13 @@ impl Kind {
 
     /// Whether a VPP without it cannot be worked with.
     pub const fn is_needed(self) -> bool {
-        !matches!(self, Self::SockclntDelete | Self::SockclntDeleteReply)
+        !matches!(
+            self,
+            Self::SockclntDelete
+                | Self::SockclntDeleteReply
+                | Self::IpRouteLookupV2
+                | Self::IpRouteLookupV2Reply
+        )
     }
 
     /// Whether VPP says it, rather than a client.
@@ -180,6 +194,7 @@ impl Kind {
             Self::LbFlushVip => Some(Self::LbFlushVipReply),
             Self::LbVipDump => Some(Self::LbVipDetails),
             Self::LbAsV2Dump => Some(Self::LbAsV2Details),
+            Self::IpRouteLookupV2 => Some(Self::IpRouteLookupV2Reply),
             Self::SockclntCreateReply
             | Self::SockclntDeleteReply
             | Self::ControlPingReply
@@ -192,7 +207,8 @@ impl Kind {
             | Self::LbAsSetWeightReply
             | Self::LbFlushVipReply
             | Self::LbVipDetails
-            | Self::LbAsV2Details => None,
+            | Self::LbAsV2Details
+            | Self::IpRouteLookupV2Reply => None,
         }
     }
 }

@@ -10,7 +10,7 @@ mod process;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
+use maglev_core::model::{LbConf, Prefix, ServerRow, VipKey, VipRow, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::vpp::answer::Answer;
@@ -36,6 +36,11 @@ pub trait Plugin: Send {
     fn servers(&self, like: Option<VipKey>) -> Vec<ServerRow>;
     /// What `show lb vips verbose` prints.
     fn verbose(&self) -> String;
+    /// Where the counters of the route with exactly this prefix are; `None` if there is no such route. Models of the lb
+    /// plugin have no routes.
+    fn route(&self, _prefix: Prefix) -> Option<u32> {
+        None
+    }
     /// VPP's process id.
     fn pid(&self) -> u32;
     /// VPP's release, like `26.10-release`.
@@ -160,6 +165,7 @@ impl<P: Plugin + ?Sized> Ear<'_, P> {
             Ask::LbConfGet => vec![Answer::LbConfGetReply { retval: 0, conf: plugin.conf() }],
             Ask::LbVipDump => plugin.vips().into_iter().map(vip_details).collect(),
             Ask::LbAsV2Dump(filter) => as_details(plugin.servers(filter.hint()), filter),
+            Ask::IpRouteLookupV2(prefix) => vec![route_reply(*prefix, plugin.route(*prefix))],
             Ask::LbConf(_)
             | Ask::LbAddDelVipV2 { .. }
             | Ask::LbAddDelAsV2 { .. }
@@ -185,6 +191,11 @@ fn cli_reply<P: Plugin + ?Sized>(command: &str, plugin: &P) -> Answer {
         return Answer::CliInbandReply { retval: 0, text: plugin.verbose() };
     }
     Answer::CliInbandReply { retval: -1, text: format!("unknown input `{}'", command.trim()) }
+}
+
+fn route_reply(prefix: Prefix, stats_index: Option<u32>) -> Answer {
+    let retval = if stats_index.is_some() { 0 } else { -6 };
+    Answer::IpRouteLookupV2Reply { retval, stats_index: stats_index.unwrap_or_default(), prefix }
 }
 
 /// A row of `lb_vip_dump`.

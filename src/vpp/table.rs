@@ -46,6 +46,11 @@ impl Table {
         *self.ids.get(&kind).expect("`resolve` fills in every kind that we need or fails")
     }
 
+    /// The id of a message that VPP works without.
+    pub fn find(&self, kind: Kind) -> Option<u16> {
+        self.ids.get(&kind).copied()
+    }
+
     /// What an id from VPP means, if it is an answer that we know.
     pub fn answer(&self, id: u16) -> Option<Kind> {
         self.answers.get(&id).copied()

@@ -1,6 +1,6 @@
-//! Reads `show lb vips verbose`, the only place where VPP shows whether a VIP is `src_ip_sticky`.
+//! Reads `show lb vips verbose`, the only place where VPP shows whether a VIP is `src_ip_sticky`, and its pool index.
 //!
-//! The text is made for people, so the reader is tolerant: it knows a block by its first line, takes the two facts
+//! The text is made for people, so the reader is tolerant: it knows a block by its first line, takes the facts
 //! it came for and steps over everything else. A VIP that it cannot read is left out, which means "unknown".
 //!
 //! ```text
@@ -22,23 +22,33 @@ const PLACEHOLDER: u32 = 0;
 
 /// Every living VIP of the text, and whether it is `src_ip_sticky`.
 pub fn stickiness(text: &str) -> Vec<(VipKey, bool)> {
+    living(text).map(|block| (block.vip, block.sticky)).collect()
+}
+
+/// Every living VIP of the text, and where its counters are in the vectors of the stats segment.
+pub fn indexes(text: &str) -> Vec<(VipKey, u32)> {
+    living(text).map(|block| (block.vip, block.index)).collect()
+}
+
+fn living(text: &str) -> impl Iterator<Item = Block> {
     let mut found = Vec::new();
     let mut block: Option<Block> = None;
     for line in text.lines() {
         if let Some(next) = Block::begin(line) {
-            found.extend(block.replace(next).and_then(Block::living));
+            found.extend(block.replace(next));
         } else if let (Some(block), Some((protocol, port))) = (block.as_mut(), ports(line)) {
             block.vip.protocol = protocol;
             block.vip.port = port;
         }
     }
-    found.extend(block.and_then(Block::living));
-    found
+    found.extend(block);
+    found.into_iter().filter(|block| block.counts)
 }
 
 /// What the lines so far say about one VIP.
 struct Block {
     vip: VipKey,
+    index: u32,
     sticky: bool,
     counts: bool,
 }
@@ -55,13 +65,10 @@ impl Block {
         let marks: Vec<_> = words.collect();
         Some(Self {
             vip: VipKey { prefix, protocol: Protocol::ANY, port: 0 },
+            index,
             sticky: marks.contains(&"src_ip_sticky"),
             counts: index != PLACEHOLDER && !marks.contains(&"removed"),
         })
-    }
-
-    fn living(self) -> Option<(VipKey, bool)> {
-        self.counts.then_some((self.vip, self.sticky))
     }
 }
 

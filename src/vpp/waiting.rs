@@ -94,6 +94,7 @@ impl Open {
             | Answer::CliInbandReply { retval, .. }
             | Answer::ShowVersionReply { retval, .. }
             | Answer::SockclntDeleteReply { response: retval }
+            | Answer::IpRouteLookupV2Reply { retval, .. }
             | Answer::SockclntCreateReply { response: retval, .. } => {
                 Ok(Progress::Finished(Reply::Refused(retval)))
             }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod client;
+mod counters;
 // All of it is test code; the attribute lets clippy know.
 #[cfg(test)]
 mod prometheus;

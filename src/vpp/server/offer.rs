@@ -6,12 +6,11 @@ use crate::vpp::messages::Kind;
 const PLUGIN_BASE: u16 = 89;
 
 /// Messages that every VPP lists and nobody here uses.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 5] = [
     "memclnt_create_9c5e1c2f",
     "memclnt_keepalive_51077d14",
     "sw_interface_dump_aa610c27",
     "sw_interface_details_6c221fc7",
-    "ip_route_lookup_v2_710d6471",
     "get_first_msg_id_ebf79a66",
 ];
 
@@ -103,7 +102,9 @@ impl Offer {
             | Kind::LbVipDump
             | Kind::LbVipDetails
             | Kind::LbAsV2Dump
-            | Kind::LbAsV2Details => PLUGIN_BASE.wrapping_add(self.shift).wrapping_add(kind as u16),
+            | Kind::LbAsV2Details
+            | Kind::IpRouteLookupV2
+            | Kind::IpRouteLookupV2Reply => PLUGIN_BASE.wrapping_add(self.shift).wrapping_add(kind as u16),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::directory::Directory;
 use super::vector::{pairs, singles};
@@ -50,6 +50,17 @@ pub struct Segment<M> {
     memory: M,
     /// Where things lie, as of this header: VPP moves nothing without moving the epoch.
     known: Option<(Header, Directory)>,
+}
+
+impl Segment<File> {
+    /// Tells this file from every other: each VPP process makes one of its own.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn identity(&self) -> Result<(u64, u64), StatsError> {
+        let metadata = self.memory.metadata().map_err(StatsError::Read)?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
 }
 
 impl<M: Memory> Segment<M> {

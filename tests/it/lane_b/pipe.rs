@@ -117,6 +117,7 @@ impl Pipe {
             | Ask::LbAddDelAsV2 { .. }
             | Ask::LbAsSetWeight { .. }
             | Ask::LbFlushVip { .. } => Request::Write(lb::write_of(&ask).expect("these are writes")),
+            Ask::IpRouteLookupV2(_) => unreachable!("the engine asks for no routes"),
         };
         self.calls += 1;
         let call = CallId(self.calls);

@@ -1,5 +1,8 @@
 //! The stats segment of a real VPP: packets go in, and the reader finds each of them.
 
+use maglev_core::model::{Prefix, Protocol, VipKey};
+use maglevd::vpp::UnixConnector;
+use maglevd::vpp::inquiry::{Inquirer, Questions};
 use maglevd::vpp::stats::{self, Traffic, Wanted};
 
 use super::traffic;
@@ -50,4 +53,46 @@ fn every_packet_is_found() {
     vpp.kill();
     assert_eq!(segment.sample(&wanted).unwrap().vips, sent.vips);
     stats::open(&vpp.stats_socket()).unwrap_err();
+}
+
+/// What a visit says of places is where VPP counts, and what it has no route for is not counted as something else.
+#[tokio::test]
+#[ignore = "needs a real VPP"]
+async fn a_visit_finds_where_packets_are_counted() {
+    let vpp = VppProcess::start();
+    for line in traffic::INTERFACE {
+        vpp.vppctl(line);
+    }
+    vpp.vppctl("lb conf ip4-src-address 192.0.2.250");
+    for line in [
+        "vip 192.0.2.9/32 protocol tcp port 80 encap gre4 new_len 1024",
+        "vip 192.0.2.1/32 protocol tcp port 80 encap gre4 new_len 1024",
+    ] {
+        vpp.vppctl(&format!("lb {line}"));
+    }
+    vpp.vppctl("lb as 192.0.2.1/32 protocol tcp port 80 10.0.0.1");
+    let host = |text: &str| Prefix::host(text.parse().unwrap());
+    let key = |text| VipKey { prefix: host(text), protocol: Protocol::TCP, port: 80 };
+    let mut inquirer = Inquirer::new(UnixConnector { api: vpp.api_socket(), stats: None });
+    let routes = vec![host("192.0.2.1"), host("10.0.0.1"), host("203.0.113.77"), host("192.0.2.9")];
+    let questions = Questions { vips: true, routes };
+    let places = inquirer.inquire(&questions, std::future::pending()).await.unwrap();
+    assert_eq!(places.vips, [(key("192.0.2.9"), 1), (key("192.0.2.1"), 2)]);
+    let &[Some(vip), Some(server), None, Some(other)] = places.routes.as_slice() else {
+        panic!("{places:?}")
+    };
+    vpp.vppctl(STREAM);
+    vpp.vppctl("packet-generator enable-stream burst");
+    let wanted = Wanted { vips: vec![2, 1], prefixes: vec![vip, other], servers: vec![server] };
+    let mut segment = stats::open(&vpp.stats_socket()).unwrap();
+    let sent = (0..1_000).find_map(|_| {
+        let sample = segment.sample(&wanted).unwrap();
+        vpp.vppctl("show version");
+        sample.vips[0].is_some_and(|kinds| kinds.iter().sum::<u64>() == 9).then_some(sample)
+    });
+    let sent = sent.unwrap_or_else(|| panic!("{}", vpp.vppctl("show lb vips verbose")));
+    let traffic = |packets, bytes| Some(Traffic { packets, bytes });
+    assert_eq!(sent.vips, [Some([0, 9, 0, 0]), Some([0; 4])]);
+    assert_eq!(sent.prefixes, [traffic(9, 9 * 96), traffic(0, 0)]);
+    assert_eq!(sent.servers, [traffic(9, 9 * 120)]);
 }

@@ -1,9 +1,20 @@
 //! Stats segments of our own making, laid out as VPP lays them out.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use maglevd::vpp::stats::{KINDS, Memory};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketType, accept,
+    bind, connect, listen, sendmsg, socket,
+};
 
 /// Where VPP's process has it mapped.
 pub const BASE: u64 = 0x7f00_0000_0000;
@@ -111,5 +122,59 @@ impl Memory for &Shared {
         let found = bytes.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         into.copy_from_slice(found);
         Ok(())
+    }
+}
+
+/// A stats socket that hands out one segment, whose bytes can be changed; gone when dropped.
+pub struct StatsSocket {
+    path: PathBuf,
+    segment: File,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StatsSocket {
+    /// Listens on `path`.
+    pub fn start(path: &Path, bytes: &[u8]) -> Self {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let segment = File::from(rustix::fs::memfd_create("segment", flags).unwrap());
+        let listener = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+        bind(&listener, &SocketAddrUnix::new(path).unwrap()).unwrap();
+        listen(&listener, 5).unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (over, file) = (Arc::clone(&is_over), segment.try_clone().unwrap());
+        let thread = std::thread::spawn(move || {
+            while let Ok(client) = accept(&listener) {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let descriptors = [file.as_fd()];
+                let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+                let mut control = SendAncillaryBuffer::new(&mut space);
+                assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+                // Who has gone meanwhile needs none.
+                let _ = sendmsg(&client, &[], &mut control, SendFlags::empty());
+            }
+        });
+        let socket = Self { path: path.to_owned(), segment, is_over, thread: Some(thread) };
+        socket.write(bytes);
+        socket
+    }
+
+    /// VPP has counted on.
+    pub fn write(&self, bytes: &[u8]) {
+        self.segment.write_all_at(bytes, 0).unwrap();
+    }
+}
+
+impl Drop for StatsSocket {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let client = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+        let _ = connect(&client, &SocketAddrUnix::new(&self.path).unwrap());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -16,7 +16,7 @@ use maglevd::config::{self, Options};
 use maglevd::daemon::{Checked, Handle};
 use maglevd::demo::{Farm, SimVpp, Table};
 use maglevd::events::Events;
-use maglevd::metrics::{self, Meter, Visitors};
+use maglevd::metrics::{self, Counters, Meter, Visitors};
 use maglevd::prober::Limits;
 use maglevd::reload::{ReloadError, Reloader, Source};
 use maglevd::service::Service;
@@ -101,6 +101,7 @@ pub struct Site {
 struct Daemon {
     handle: Handle,
     meter: Meter,
+    counters: Option<Counters>,
     reloader: Reloader,
     events: Arc<Mutex<Vec<Event>>>,
     records: Events,
@@ -138,12 +139,20 @@ impl Site {
         let records = Events::new("this process".to_owned());
         tokio::spawn(records.clone().attend());
         let published = records.clone();
+        let clock = SystemClock::start();
+        let api = self.file.with_file_name("api.sock");
+        let stats = Some(self.file.with_file_name("stats.sock")).filter(|path| path.exists());
+        let counters = Counters::new(&UnixConnector { api: api.clone(), stats }, clock);
+        let hearing = counters.clone();
+        let vpp = Some(UnixConnector { api, stats: None });
         let observer = move |event: &Event, now: Instant| {
             told.lock().unwrap().push(event.clone());
             published.publish(event, now);
+            if let Some(counters) = &hearing {
+                counters.hears(event);
+            }
         };
-        let vpp = Some(UnixConnector { api: self.file.with_file_name("api.sock"), stats: None });
-        let (clock, limits, meter) = (SystemClock::start(), Limits::from_rlimit(), Meter::default());
+        let (limits, meter) = (Limits::from_rlimit(), Meter::default());
         let config = Checked { config: loaded.config, draft: loaded.draft };
         let (handle, daemon) = Service {
             clock,
@@ -157,9 +166,20 @@ impl Site {
             observer,
         }
         .start();
+        if let Some(counters) = &counters {
+            tokio::spawn(counters.clone().attend(handle.clone()));
+        }
         let reloader = Reloader::new(handle.clone(), Options::default());
-        self.daemon =
-            Some(Daemon { handle, meter, reloader, events, records, clock, task: tokio::spawn(daemon) });
+        self.daemon = Some(Daemon {
+            handle,
+            meter,
+            counters,
+            reloader,
+            events,
+            records,
+            clock,
+            task: tokio::spawn(daemon),
+        });
     }
 
     /// Stops the daemon like SIGTERM.
@@ -192,8 +212,9 @@ impl Site {
     pub async fn serve_metrics(&self) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let Daemon { handle, meter, .. } = self.daemon();
-        let site = metrics::Site { handle: handle.clone(), meter: meter.clone(), uses_vpp: true };
+        let Daemon { handle, meter, counters, .. } = self.daemon();
+        let counters = counters.clone();
+        let site = metrics::Site { handle: handle.clone(), meter: meter.clone(), uses_vpp: true, counters };
         tokio::spawn(Visitors { listener, clock: self.clock, site }.attend());
         address
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use maglev_core::model::{Encap, LbConf, ServerRow, VipKey, VipRow, Weight, Write};
+use maglev_core::model::{Encap, LbConf, Prefix, ServerRow, VipKey, VipRow, Weight, Write};
 use maglevd::vpp::Connector;
 use maglevd::vpp::server::{Options, Plugin, serve};
 use tokio::io::DuplexStream;
@@ -28,6 +28,13 @@ pub struct ToyVip {
     pub table_length: u32,
     pub src_ip_sticky: bool,
     pub servers: BTreeMap<IpAddr, Weight>,
+}
+
+impl ToyVip {
+    /// One without servers.
+    pub fn empty() -> Self {
+        Self { encap: Encap::Gre4, table_length: 1024, src_ip_sticky: false, servers: BTreeMap::new() }
+    }
 }
 
 impl Default for Toy {
@@ -115,6 +122,13 @@ impl Plugin for Toy {
             text.push_str(&format!("   protocol:{} port:{}\n", vip.protocol.0, vip.port));
         }
         text
+    }
+
+    /// The last byte of a VIP's address, so that a test can tell.
+    fn route(&self, prefix: Prefix) -> Option<u32> {
+        let IpAddr::V4(address) = prefix.address else { return None };
+        let is_there = self.vips.keys().any(|vip| vip.prefix == prefix);
+        is_there.then(|| address.octets()[3].into())
     }
 
     fn pid(&self) -> u32 {

@@ -129,7 +129,7 @@ async fn a_table_that_promises_too_much_is_no_connection() {
     let count = Mischief::Overwrite { frame: 1, at: 18, with: vec![0xff, 0xff] };
     let options = Options { mischief: vec![count], ..Options::default() };
     let why = Talk::start(ToyConnector::with(options)).connect().await.unwrap_err();
-    insta::assert_snapshot!(why, @"VPP's sockclnt_create_reply is malformed: field message_table.index at byte 2132 needs 2 bytes, 0 are left");
+    insta::assert_snapshot!(why, @"VPP's sockclnt_create_reply is malformed: field message_table.index at byte 2198 needs 2 bytes, 0 are left");
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ fn ask(kind: Kind, rng: &mut ChaCha8Rng) -> Option<Ask> {
         "lb_as_set_weight" => Ask::LbAsSetWeight { vip: vip(rng), server: address(rng), weight, is_flush },
         "lb_flush_vip" => Ask::LbFlushVip { vip: vip(rng) },
         "lb_vip_dump" => Ask::LbVipDump,
+        "ip_route_lookup_v2" => Ask::IpRouteLookupV2(Prefix::host(address(rng))),
         "lb_as_v2_dump" => Ask::LbAsV2Dump(AsFilter::one(vip(rng))),
         _ => return None,
     })
@@ -109,6 +110,11 @@ fn answer(kind: Kind, rng: &mut ChaCha8Rng) -> Option<Answer> {
                 buckets: rng.random(),
             },
             in_use_since: rng.random(),
+        },
+        "ip_route_lookup_v2_reply" => Answer::IpRouteLookupV2Reply {
+            retval,
+            stats_index: rng.random(),
+            prefix: Prefix::host(address(rng)),
         },
         _ if kind.is_answer() => Answer::Retval(kind, retval),
         _ => return None,
