@@ -64,35 +64,15 @@ pub enum StartError {
 impl StartError {
     /// What the process exits with.
     pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Config(err) => ExitCode::from(err.exit_code()),
-            Self::Listen(_)
-            | Self::Socket(_)
-            | Self::Group(_)
-            | Self::Tls(_)
-            | Self::Exposed { .. }
-            | Self::Journal(_)
-            | Self::Choices(_)
-            | Self::System(_) => ExitCode::FAILURE,
-        }
+        if let Self::Config(err) = self { ExitCode::from(err.exit_code()) } else { ExitCode::FAILURE }
     }
 
     /// Into the log, for those who look there.
     pub fn log(&self) {
-        match self {
-            Self::Config(err) => {
-                log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
-            }
-            Self::Listen(_)
-            | Self::Socket(_)
-            | Self::Group(_)
-            | Self::Tls(_)
-            | Self::Exposed { .. }
-            | Self::Journal(_)
-            | Self::Choices(_)
-            | Self::System(_) => {
-                tracing::error!(err = %self, "start-failed");
-            }
+        if let Self::Config(err) = self {
+            log::event(&Event::ConfigRejected { kind: err.kind(), err: err.to_string() });
+        } else {
+            tracing::error!(err = %self, "start-failed");
         }
     }
 }

@@ -63,7 +63,6 @@ pub struct Backend {
     /// What the file says.
     pub enabled: bool,
     /// Who last made it something else than the file says, why and when.
-    #[serde(default)]
     pub chosen_by: Author,
     /// State and counter.
     pub health: Health,

@@ -86,7 +86,6 @@ pub struct Engine {
     generation: u64,
     configured: Instant,
     /// What operators chose, over restarts.
-    #[serde(default)]
     keeping: choices::Keeping,
     exited: bool,
 }

@@ -467,8 +467,11 @@ impl Event {
         }
     }
 
-    /// What warm-up gates or opens, in words.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only the events of warm-up have an impact")]
+    /// What it means for VPP or for what operators choose, in words, where the name does not say so.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "few events have an impact that their name does not tell"
+    )]
     pub const fn impact(&self) -> Option<&'static str> {
         match self {
             Self::WarmupStart { .. } => Some("Gating all VPP LB updates"),

@@ -88,10 +88,8 @@ pub struct Frontend {
     /// Make before break.
     pub hold: Option<Hold>,
     /// Who set the weights that operators set, why and when: by slot and pool.
-    #[serde(default)]
     pub set_by: BTreeMap<(u32, u16), Author>,
     /// Servers that VPP held at 0 when choices had been lost: they count as paused until an operator says so.
-    #[serde(default)]
     pub doubted: BTreeSet<IpAddr>,
     /// The engine's count of changes when an operator or a reload last changed this frontend.
     pub revision: u64,

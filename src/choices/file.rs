@@ -131,7 +131,10 @@ fn read(path: &Path) -> Recollection {
         Ok(None) => Recollection::Nothing,
         Ok(Some(bytes)) => match parse(&bytes) {
             Ok(memory) => Recollection::Known(memory),
-            Err(why) => Recollection::Lost(format!("{}: {why}; it is set aside beside it", path.display())),
+            Err(why) => Recollection::Lost(format!(
+                "{}: {why}; it is set aside when the next one is written",
+                path.display()
+            )),
         },
         Err(why) => Recollection::Lost(format!("{} cannot be read: {why}", path.display())),
     }

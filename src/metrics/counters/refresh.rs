@@ -31,15 +31,39 @@ const RECHECK_SHARE: u32 = 1_000;
 const VISIT_MAX: Duration = Duration::from_secs(30);
 /// Members of frontends that one question to the loop looks at; one frontend is never divided.
 const MEMBERS_MAX: usize = 512;
-/// So many visits that ended with VPP's connection are two too many: it is not asked for its text again.
+/// After so many visits in a row that VPP ended it is not asked for its text any more.
 const DEATHS_MAX: u32 = 2;
+
+/// Whether VPP may be asked for its text. What may have killed it twice is not tried a third time, however well other
+/// visits go: it is over for this process.
+#[derive(Debug, Default)]
+struct Deaths(u32);
+
+impl Deaths {
+    const fn may_ask(&self) -> bool {
+        self.0 < DEATHS_MAX
+    }
+
+    /// A visit is over. True if that was the last of those that ask.
+    const fn note(&mut self, died: bool) -> bool {
+        if !self.may_ask() {
+            return false;
+        }
+        self.0 = if died { self.0 + 1 } else { 0 };
+        !self.may_ask()
+    }
+}
 
 impl Counters {
     /// Keeps the map true until the loop is over.
     pub async fn attend(self, handle: Handle) {
         let connector = UnixConnector { stats: None, ..self.0.connector.clone() };
-        let mut refresher =
-            Refresher { counters: self, handle, inquirer: Inquirer::new(connector), deaths: 0 };
+        let mut refresher = Refresher {
+            counters: self,
+            handle,
+            inquirer: Inquirer::new(connector),
+            deaths: Deaths::default(),
+        };
         while let Ok(pause) = refresher.turn().await {
             refresher.wait(pause).await;
         }
@@ -50,7 +74,7 @@ struct Refresher {
     counters: Counters,
     handle: Handle,
     inquirer: Inquirer<UnixConnector>,
-    deaths: u32,
+    deaths: Deaths,
 }
 
 impl Refresher {
@@ -98,9 +122,10 @@ impl Refresher {
         let clock = self.counters.0.clock;
         let visit = self.inquirer.inquire(questions, clock.sleep_until(clock.now() + VISIT_MAX)).await;
         let died = matches!(&visit, Err(InquiryError::Vpp(VppError::Closed | VppError::Broken(_))));
-        self.deaths = if died { self.deaths + 1 } else { 0 };
-        if self.deaths == DEATHS_MAX {
-            tracing::warn!("VPP ended two visits in a row: packets of VIPs are not counted any more");
+        if self.deaths.note(died) {
+            let err = "VPP ended two visits in a row, perhaps because of what it was asked";
+            let remedy = "packets of VIPs are not counted any more; see VPP's own log, and restart maglevd to try again";
+            tracing::warn!(err, remedy, "vpp-stats-given-up");
         }
         let places = visit?;
         let segment = self.open().await?;
@@ -127,7 +152,7 @@ impl Refresher {
         let objects = self.objects().await?;
         let hosts = objects.servers.iter().map(|server| Prefix::host(*server));
         let routes = objects.prefixes.iter().copied().chain(hosts).collect();
-        let vips = text_fits && self.deaths < DEATHS_MAX;
+        let vips = text_fits && self.deaths.may_ask();
         Ok(Some((objects, Questions { vips, routes })))
     }
 
@@ -169,5 +194,21 @@ impl Counters {
             shelf.map = None;
         }
         read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_twice_is_not_tried_again_however_well_other_visits_go() {
+        let mut deaths = Deaths::default();
+        assert!(!deaths.note(true) && !deaths.note(false), "one death is bad luck, and is forgotten");
+        assert!(!deaths.note(true) && deaths.may_ask());
+        assert!(deaths.note(true), "the second in a row is said");
+        for died in [false, false, true, false] {
+            assert!(!deaths.note(died) && !deaths.may_ask());
+        }
     }
 }

@@ -81,7 +81,10 @@ fn a_file_cut_at_any_byte_is_lost_and_never_nothing() {
     for length in 0..whole.len() {
         fs::write(folder.join(NAME), &whole[..length]).unwrap();
         let why = lost(&folder);
-        assert!(why.contains(NAME) && why.ends_with("it is set aside beside it"), "{length}: {why}");
+        assert!(
+            why.contains(NAME) && why.ends_with("it is set aside when the next one is written"),
+            "{length}: {why}"
+        );
     }
 }
 
