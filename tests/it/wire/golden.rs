@@ -66,6 +66,7 @@ fn asks() -> Vec<(&'static str, u16, Ask)> {
         ("lb_vip_dump", 0x1116, Ask::LbVipDump),
         ("cli_inband", 0x1117, Ask::CliInband { command: "show lb vips verbose".to_owned() }),
         ("sockclnt_delete", 17, Ask::SockclntDelete { index: 0x8000_0001 }),
+        ("ip_route_lookup_v2", 0x1118, Ask::IpRouteLookupV2(Prefix::host(server))),
     ]
 }
 
@@ -81,14 +82,20 @@ fn answers() -> Vec<(&'static str, u16, u32, Answer)> {
     };
     let details = Answer::LbVipDetails { row: vip_row, dscp: 0, srv_type: [0; 4], target_port: [0; 2] };
     let pong = Answer::ControlPingReply { retval: 0, client_index: 0x8000_0001, pid: 27727 };
+    let nothing = Prefix { address: std::net::Ipv4Addr::UNSPECIFIED.into(), len: 0 };
+    let no_route = Answer::IpRouteLookupV2Reply { retval: -6, stats_index: 0, prefix: nothing };
     vec![
         ("lb_vip_details", 0x6a, 0x103, details),
         ("lb_as_v2_details", 0x6e, 0x105, Answer::LbAsV2Details { row: as_row, in_use_since: 0 }),
         ("control_ping_reply", 24, 0x104, pong),
         ("lb_conf_get_reply", 0x5c, 0x109, Answer::LbConfGetReply { retval: 0, conf: conf() }),
         ("sockclnt_delete_reply", 18, 0x10a, Answer::SockclntDeleteReply { response: 1 }),
+        ("ip_route_lookup_v2_reply_none", 0x192, 0x110, no_route),
     ]
 }
+
+/// The one whose tail we leave alone.
+const ROUTE: &str = "ip_route_lookup_v2_reply";
 
 fn payload(frame: &[u8]) -> Vec<u8> {
     let mut decoder = Decoder::new();
@@ -134,6 +141,20 @@ fn answers_match_the_golden_frames() {
     }
 }
 
+/// A route is read up to its paths, however many there are.
+#[test]
+fn the_paths_of_a_route_are_stepped_over() {
+    let payload = payload(&frame(ROUTE));
+    let prefix = Prefix::host("2001:db8:9::7".parse().unwrap());
+    let route = Answer::IpRouteLookupV2Reply { retval: 0, stats_index: 25, prefix };
+    let decode = |payload: &[u8]| Answer::decode(route.kind(), payload);
+    assert_eq!(decode(&payload), Ok((0x10d, route.clone())));
+    let ours = route.encode(0x192, 0x10d);
+    assert_eq!(ours[..ours.len() - 2], payload[..ours.len() - 2], "ours has no paths");
+    assert_eq!(decode(&payload[..ours.len()]), Ok((0x10d, route.clone())));
+    decode(&payload[..ours.len() - 1]).unwrap_err();
+}
+
 /// Cut anywhere, a golden message is malformed, and the words say where.
 #[test]
 fn a_cut_message_is_malformed_wherever_it_is_cut() {
@@ -158,7 +179,7 @@ fn every_golden_frame_is_compared() {
     let mut names: Vec<_> = names.collect();
     let asked = asks().into_iter().map(|(name, ..)| name.to_owned());
     let answered = answers().into_iter().map(|(name, ..)| name.to_owned());
-    let mut used: Vec<_> = asked.chain(answered).collect();
+    let mut used: Vec<_> = asked.chain(answered).chain([ROUTE.to_owned()]).collect();
     names.sort();
     used.sort();
     assert_eq!(names, used);
