@@ -1,6 +1,6 @@
 //! The simulator's model of the lb plugin as the other side of a connection.
 
-use maglev_core::model::{LbConf, ServerRow, VipKey, VipRow, Write};
+use maglev_core::model::{LbConf, Prefix, ServerRow, VipKey, VipRow, Write};
 use maglev_sim::LbPlugin;
 
 use crate::vpp::server::Plugin;
@@ -18,6 +18,11 @@ pub trait Modelled: Send {
 
     /// The VIPs were dumped.
     fn vips_dumped(&self) {}
+
+    /// Where the counters of a route are. The model has none, but whoever holds it may.
+    fn place(&self, _prefix: Prefix) -> Option<u32> {
+        None
+    }
 }
 
 impl<T: Modelled> Plugin for T {
@@ -40,6 +45,10 @@ impl<T: Modelled> Plugin for T {
 
     fn verbose(&self) -> String {
         self.plugin().verbose()
+    }
+
+    fn route(&self, prefix: Prefix) -> Option<u32> {
+        self.place(prefix)
     }
 
     fn pid(&self) -> u32 {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use maglev_core::Clock;
-use maglev_core::model::{LbConf, VipKey, Weight, Write};
+use maglev_core::model::{LbConf, Prefix, VipKey, Weight, Write};
 use maglev_sim::LbPlugin;
 
 use crate::clock::SystemClock;
@@ -44,6 +44,7 @@ impl SimVpp {
             clock,
             watcher: Box::new(watcher),
             writes: Vec::new(),
+            places: BTreeMap::new(),
             crash: None,
         };
         let machine = Arc::new(Mutex::new(machine));
@@ -72,6 +73,7 @@ impl SimVpp {
         let mut machine = self.machine();
         let (pid, boot_time) = (machine.plugin.pid() + 1, machine.plugin.boot_time() + 60);
         machine.plugin = LbPlugin::new(pid, boot_time, self.clock.now());
+        machine.places.clear();
         drop(machine);
         self.running = Some(Process::start(&self.path, Arc::clone(&self.machine))?);
         Ok(())
@@ -125,7 +127,25 @@ struct Machine {
     clock: SystemClock,
     watcher: Watcher,
     writes: Vec<Write>,
+    /// VPP has a route to each VIP and to each server. Where its counters are; no place is given to another.
+    places: BTreeMap<Prefix, u32>,
     crash: Option<String>,
+}
+
+impl Machine {
+    fn take_place(&mut self, write: &Write) {
+        let prefix = match write {
+            Write::AddVip { vip, .. } => vip.prefix,
+            Write::AddAs { server, .. } => Prefix::host(*server),
+            Write::SetConf(_)
+            | Write::DelVip { .. }
+            | Write::DelAs { .. }
+            | Write::SetWeight { .. }
+            | Write::FlushVip { .. } => return,
+        };
+        let next = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.entry(prefix).or_insert(next);
+    }
 }
 
 impl Modelled for Machine {
@@ -142,8 +162,20 @@ impl Modelled for Machine {
                 (-1, crash.to_string())
             }
         };
+        if retval == 0 {
+            self.take_place(write);
+        }
         self.writes.push(write.clone());
         (self.watcher)(write, &answer);
         retval
+    }
+
+    fn place(&self, prefix: Prefix) -> Option<u32> {
+        let is_server = || {
+            let rows = self.plugin.servers(None);
+            rows.iter().any(|row| row.used && Prefix::host(row.server) == prefix)
+        };
+        let is_there = self.plugin.vips().iter().any(|row| row.vip.prefix == prefix) || is_server();
+        self.places.get(&prefix).copied().filter(|_| is_there)
     }
 }

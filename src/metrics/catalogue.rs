@@ -65,15 +65,15 @@ catalogue! {
     LBSYNC = counter("maglev_vpp_lbsync_total", &["scope", "kind"],
         "Acknowledged changes of VPP, made while all frontends were synced (all) or single ones (vip).");
     VIP_PACKETS = counter("maglev_vpp_vip_packets_total", &["prefix", "protocol", "port", "kind"],
-        "Packets that VPP's lb plugin met for a VIP, by what it knew of their flow: existing, first, untracked, no_server.");
+        "Packets that VPP's lb plugin met for a VIP, by what it knew of their flow: next, first, untracked, no_server.");
     VIP_ROUTE_PACKETS = counter("maglev_vpp_vip_route_packets_total", &["prefix"],
         "Packets that VPP routed into a VIP's prefix, all ports together.");
     VIP_ROUTE_BYTES = counter("maglev_vpp_vip_route_bytes_total", &["prefix"],
         "Bytes that VPP routed into a VIP's prefix, all ports together.");
     SERVER_ROUTE_PACKETS = counter("maglev_vpp_server_route_packets_total", &["address"],
-        "Packets that VPP sent to an application server, wrapped, for all VIPs together.");
+        "Packets that VPP gave to the route of an application server, wrapped, for all VIPs together.");
     SERVER_ROUTE_BYTES = counter("maglev_vpp_server_route_bytes_total", &["address"],
-        "Bytes that VPP sent to an application server, wrapped, for all VIPs together.");
+        "Bytes that VPP gave to the route of an application server, wrapped, for all VIPs together.");
     STATS_UP = gauge("maglev_vpp_stats_up", &[],
         "1 if VPP's counters were read for this scrape, else 0, and then the series above are absent.");
     STATS_ERRORS = counter("maglev_vpp_stats_errors_total", &["reason"],

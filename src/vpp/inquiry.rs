@@ -3,6 +3,7 @@
 //! What a reader would get wrong: it may stay away from nothing that the engine stays away from. The verbose text is asked
 //! for only if whoever sends us knows that it fits VPP's API memory, and we always say goodbye (`docs/vpp.md`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
 
@@ -37,7 +38,8 @@ pub struct Questions {
 pub struct Places {
     /// Pool indexes of all living VIPs.
     pub vips: Vec<(VipKey, u32)>,
-    /// Stats indexes of the routes asked for, in their order; `None` where there is no such route.
+    /// Stats indexes of the routes asked for, in their order; `None` where there is no such route, or where it shares
+    /// its counters with another one.
     pub routes: Vec<Option<u32>>,
 }
 
@@ -117,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
         for window in questions.routes.chunks(WINDOW) {
             routes.extend(self.routes(window).await?);
         }
-        Ok(Places { vips, routes })
+        Ok(Places { vips, routes: alone(&questions.routes, routes) })
     }
 
     async fn vips(&mut self) -> Result<Vec<(VipKey, u32)>, VppError> {
@@ -191,4 +193,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
             goodbye.say(&mut self.link.stream, &[], self.contexts.fresh()).await;
         }
     }
+}
+
+/// VPP 26.10 has counters for each route, resolved or not. Should one have them together with another, they would be
+/// nobody's. Asked for twice, a route is still one.
+fn alone(asked: &[Prefix], mut found: Vec<Option<u32>>) -> Vec<Option<u32>> {
+    let mut owners: BTreeMap<u32, Prefix> = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for (prefix, place) in asked.iter().zip(&found) {
+        let Some(place) = place else { continue };
+        if owners.entry(*place).or_insert(*prefix) != prefix {
+            shared.insert(*place);
+        }
+    }
+    found.iter_mut().for_each(|place| *place = place.filter(|place| !shared.contains(place)));
+    found
 }

@@ -42,7 +42,7 @@ pub enum StatsError {
 
 /// The four kinds of packets that the lb plugin counts per VIP, as the plugin names them and as metrics do.
 pub const KINDS: [(&str, &str); 4] = [
-    ("packet from existing sessions", "existing"),
+    ("packet from existing sessions", "next"),
     ("first session packet", "first"),
     ("untracked packet", "untracked"),
     ("no server configured", "no_server"),

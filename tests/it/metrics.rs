@@ -3,6 +3,7 @@
 mod catalogue;
 mod client;
 mod counters;
+mod outages;
 // All of it is test code; the attribute lets clippy know.
 #[cfg(test)]
 mod prometheus;

@@ -6,15 +6,21 @@ use maglev_core::input::Command;
 use maglevd::demo::Mood;
 
 use super::client::{get, scrape, send};
+use super::counters::{segment, shown};
+use crate::support::segment::StatsSocket;
 use crate::support::shelf;
 use crate::support::site::{AMS, FRA, LON, Site, file, frontend, table};
 
 async fn site() -> Site {
     let mut site = Site::new().await;
+    start(&mut site);
+    site
+}
+
+fn start(site: &mut Site) {
     let pools = frontend("www", 80, "ams: {}, fra: { weight: 50 }") + &frontend("api", 81, "lon: {}");
     site.write(&file(site.farm.port(), &pools));
     site.start();
-    site
 }
 
 fn of(series: &BTreeMap<String, f64>, name: &str) -> f64 {
@@ -67,9 +73,12 @@ async fn values_follow_the_story() {
 /// Names, types and labels are a promise to dashboards.
 #[tokio::test]
 async fn names_types_and_labels_stay() {
-    let site = site().await;
+    let mut site = Site::new().await;
+    let _stats = StatsSocket::start(&site.file().with_file_name("stats.sock"), &segment(1_000));
+    start(&mut site);
     let page = site.serve_metrics().await;
     site.until("over", |view| view.not_ready.is_empty() && view.in_sync).await;
+    shown(page, true).await;
     let (_, text) = get(page, "/metrics").await;
     let shape: BTreeSet<String> =
         text.lines().filter(|line| !line.starts_with("# HELP")).map(without_values).collect();

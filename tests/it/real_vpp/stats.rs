@@ -96,3 +96,43 @@ async fn a_visit_finds_where_packets_are_counted() {
     assert_eq!(sent.prefixes, [traffic(9, 9 * 96), traffic(0, 0)]);
     assert_eq!(sent.servers, [traffic(9, 9 * 120)]);
 }
+
+/// Servers that VPP cannot reach, without a route or without a neighbour, have places of their own as well; and what VPP
+/// then drops has been counted.
+#[tokio::test]
+#[ignore = "needs a real VPP"]
+async fn unresolved_servers_do_not_share_counters() {
+    let vpp = VppProcess::start();
+    for line in traffic::INTERFACE {
+        vpp.vppctl(line);
+    }
+    vpp.vppctl("lb conf ip4-src-address 192.0.2.250");
+    vpp.vppctl("lb vip 192.0.2.1/32 protocol tcp port 80 encap gre4 new_len 1024");
+    let servers = ["10.0.0.1", "10.0.0.2", "10.9.8.7", "10.9.8.8"];
+    vpp.vppctl(&format!("lb as 192.0.2.1/32 protocol tcp port 80 {}", servers.join(" ")));
+    let mut inquirer = Inquirer::new(UnixConnector { api: vpp.api_socket(), stats: None });
+    let routes = servers.map(|server| Prefix::host(server.parse().unwrap())).to_vec();
+    let questions = Questions { vips: false, routes };
+    let mut ask = async || inquirer.inquire(&questions, std::future::pending()).await.unwrap().routes;
+    let places = ask().await;
+    let alone: std::collections::BTreeSet<u32> = places.iter().map(|place| place.unwrap()).collect();
+    assert_eq!(alone.len(), 4, "{places:?}");
+    // A route for two of them, by way of the same neighbour, moves no place.
+    vpp.vppctl("ip route add 10.0.0.0/24 via 10.9.8.200");
+    assert_eq!(ask().await, places);
+    vpp.vppctl("ip route del 10.0.0.0/24 via 10.9.8.200");
+    vpp.vppctl(&STREAM.replace("limit 9", "limit 99").replace("1000-1008", "1000-1098"));
+    vpp.vppctl("packet-generator enable-stream burst");
+    let servers = places.into_iter().flatten().collect();
+    let wanted = Wanted { vips: vec![1], prefixes: vec![], servers };
+    let mut segment = stats::open(&vpp.stats_socket()).unwrap();
+    let sent = (0..1_000).find_map(|_| {
+        let sample = segment.sample(&wanted).unwrap();
+        vpp.vppctl("show version");
+        sample.vips[0].is_some_and(|kinds| kinds.iter().sum::<u64>() == 99).then_some(sample)
+    });
+    let sent = sent.unwrap_or_else(|| panic!("{}", vpp.vppctl("show lb vips verbose")));
+    let counted: Vec<u64> = sent.servers.iter().map(|traffic| traffic.unwrap().packets).collect();
+    assert_eq!(counted.iter().sum::<u64>(), 99, "each once: {counted:?}");
+    assert!(counted.iter().all(|packets| *packets > 0), "{counted:?}");
+}

@@ -161,6 +161,11 @@ impl StatsSocket {
         socket
     }
 
+    /// What is handed out, to be written by somebody else.
+    pub fn memory(&self) -> File {
+        self.segment.try_clone().unwrap()
+    }
+
     /// VPP has counted on.
     pub fn write(&self, bytes: &[u8]) {
         self.segment.write_all_at(bytes, 0).unwrap();
