@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::daemon::{Handle, Stopped};
 
-pub use file::{Choices, ChoicesError};
+pub use file::{Choices, ChoicesError, parse, print, seal};
 
 /// After a failure it is tried again after this long, and then after twice as long each time,
 const RETRY: Duration = Duration::from_secs(1);

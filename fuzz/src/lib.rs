@@ -3,6 +3,7 @@
 //! A target takes any bytes and panics when a promise is broken. It knows nothing of a fuzzer, so that `cargo test`
 //! replays `fuzz/corpus` through the same functions; `fuzz/targets` gives each to libFuzzer.
 
+pub mod choices;
 pub mod config;
 pub mod frame;
 pub mod journal;
@@ -24,11 +25,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target { name: "scenario", run: scenario::run, must_see: scenario::must_see },
     Target { name: "frame", run: frame::run, must_see: frame::must_see },
     Target { name: "config", run: config::run, must_see: config::must_see },
     Target { name: "journal", run: journal::run, must_see: journal::must_see },
+    Target { name: "choices", run: choices::run, must_see: choices::must_see },
 ];
 
 /// How often a target met what: without this, nobody would notice that all inputs end at the first byte.

@@ -1,12 +1,15 @@
 //! What a fuzzer starts from: our fixtures, seeds of the mass, and a message of each kind.
 
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use maglev_config::{Loaded, Options, parse};
-use maglev_core::model::Encap;
-use maglev_core::{Engine, Instant};
+use maglev_core::memory::{BackendChoice, Choice, Doubt, WeightChoice};
+use maglev_core::model::{Encap, Prefix, Protocol, VipKey, Weight};
+use maglev_core::{Author, Engine, Instant, Memory};
 use maglev_journal::{Recorder, Run};
+use maglevd::choices::print;
 use maglevd::vpp::answer::Answer;
 use maglevd::vpp::ask::Ask;
 use maglevd::vpp::frame::{OUR_MARK, put_frame};
@@ -27,6 +30,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "frame" => frames(),
         "config" => ["config/good", "config/bad"].into_iter().flat_map(fixtures).collect(),
         "journal" => journals(),
+        "choices" => choices(),
         other => panic!("there is no target {other}"),
     }
 }
@@ -86,6 +90,48 @@ fn pieces(journal: &[u8]) -> Vec<Vec<u8>> {
     let lines: Vec<&[u8]> = journal.split_inclusive(|byte| *byte == b'\n').collect();
     let Some((head, rest)) = lines.split_first() else { return Vec::new() };
     rest.chunks(LINES).map(|some| [*head, &some.concat()].concat()).collect()
+}
+
+/// Files of choices of each kind, what stands in them, and what is wrong with one.
+fn choices() -> Vec<Vec<u8>> {
+    let address = Ipv4Addr::new(198, 51, 100, 10).into();
+    let by = Author {
+        who: "unix uid 0 gid 0 pid 4711".into(),
+        why: "a \"disk\"\n\u{1f4a5}".into(),
+        at: 1_790_000_000,
+    };
+    let of = |choice| BackendChoice {
+        name: "ams".into(),
+        address,
+        enabled: choice != Choice::Enabled,
+        choice,
+        by: by.clone(),
+    };
+    let prefix = Prefix { address: Ipv6Addr::LOCALHOST.into(), len: 64 };
+    let vip = VipKey { prefix, protocol: Protocol::TCP, port: 443 };
+    let weight = WeightChoice {
+        vip,
+        pool: "primary".into(),
+        backend: "ams".into(),
+        address,
+        configured: Weight::MAX,
+        weight: Weight::ZERO,
+        by: Author::default(),
+    };
+    let backends = [Choice::Paused, Choice::Disabled, Choice::Enabled].map(of).to_vec();
+    let doubts = [Doubt::Nobody, Doubt::Unseen, Doubt::Held(vec![(vip, address)])];
+    let full =
+        doubts.map(|doubt| Memory { backends: backends.clone(), weights: vec![weight.clone()], doubt });
+    let files: Vec<String> = full.iter().chain([&Memory::default()]).map(print).collect();
+    let bodies = files.iter().filter_map(|file| Some(file.split_once('\n')?.1));
+    let spoiled = ["\"at\": 1", "198.51", "Paused", "443", "100", "[]"].map(|what| (what, files[0].as_str()));
+    let spoiled = spoiled.map(|(what, file)| file.replace(what, "-1"));
+    let deep = "[".repeat(300);
+    let wrong =
+        ["", "{}\n", "null", "{\"maglev-choices\":2}\n", "{\"maglev-choices\":1,\"bytes\":-1}\n{}", &deep];
+    let all =
+        files.iter().map(String::as_str).chain(bodies).chain(spoiled.iter().map(String::as_str)).chain(wrong);
+    all.map(|text| text.as_bytes().to_vec()).chain([vec![0xff; 9]]).collect()
 }
 
 /// Each message alone, the handshake with a table, and what the debug CLI prints.

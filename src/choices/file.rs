@@ -116,9 +116,14 @@ fn options() -> fs::OpenOptions {
     options
 }
 
-fn print(memory: &Memory) -> String {
-    let body = serde_json::to_string_pretty(memory).unwrap_or_default() + "\n";
-    let head = json!({ "maglev-choices": VERSION, "bytes": body.len(), "xxh64": checksum(&body) });
+/// The whole file.
+pub fn print(memory: &Memory) -> String {
+    seal(&(serde_json::to_string_pretty(memory).unwrap_or_default() + "\n"))
+}
+
+/// A body under the first line that belongs to it.
+pub fn seal(body: &str) -> String {
+    let head = json!({ "maglev-choices": VERSION, "bytes": body.len(), "xxh64": checksum(body) });
     format!("{head}\n{body}")
 }
 
@@ -156,7 +161,11 @@ fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
     fs::read(path).map(Some)
 }
 
-fn parse(bytes: &[u8]) -> Result<Memory, String> {
+/// Reads a whole file.
+///
+/// # Errors
+/// It is not as it was written, or of another version: why, in words.
+pub fn parse(bytes: &[u8]) -> Result<Memory, String> {
     let text = str::from_utf8(bytes).map_err(|err| format!("it is no text: {err}"))?;
     let (head, body) = text.split_once('\n').ok_or("it ends within its first line")?;
     let head: serde_json::Value =
