@@ -176,6 +176,11 @@ impl Frontend {
         };
     }
 
+    /// Who set the weight of this member; nobody is known for a weight of the file.
+    pub fn set_by(&self, member: &Member) -> Author {
+        self.set_by.get(&(member.slot, member.pool)).cloned().unwrap_or_default()
+    }
+
     /// Notes what is known of one backend.
     pub fn note(&mut self, slot: u32, standing: Standing) {
         for member in self.members.iter_mut().filter(|member| member.slot == slot) {

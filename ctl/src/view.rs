@@ -74,6 +74,26 @@ fn ago(value: &Value, path: &str, now: Now) -> Cell {
     })
 }
 
+/// Who chose something, when and why: `unix uid 0 gid 0 pid 4711, 5m ago: a disk`. Empty if nobody did.
+fn author(value: &Value, path: &str, now: Now) -> String {
+    let by = value.at(path);
+    if by == &Value::Null {
+        return String::new();
+    }
+    let who = by.at("who").text();
+    let who = if who.is_empty() { "an operator".to_owned() } else { who };
+    let (when, why) = (ago(by, "at", now).text, by.at("why").text());
+    let when = if when.is_empty() { when } else { format!(", {when}") };
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    format!("{who}{when}{why}")
+}
+
+/// Why a member weighs what it weighs, and who set that.
+fn because(member: &Value, now: Now) -> Cell {
+    let (reason, by) = (member.at("reason_text").text(), author(member, "set_by", now));
+    Cell::plain(if by.is_empty() { reason } else { format!("{reason}; set by {by}") })
+}
+
 /// `203.0.113.80 tcp/80`.
 pub fn vip(value: &Value) -> String {
     let (address, length) = (value.at("address").text(), value.at("prefix_length").number());

@@ -8,7 +8,7 @@ use maglev_core::config::{Check, CheckKind};
 use maglev_core::dataplane::Standing;
 use maglev_core::engine::{BackendView, FrontendView, HoldView, MemberView, WeightReason};
 use maglev_core::health::State;
-use maglev_core::input::Outcome;
+use maglev_core::input::{Author, Outcome};
 use maglev_core::model::{Encap, LbConf, Protocol, VipKey, Weight};
 use maglev_proto::{Timestamp, v1};
 
@@ -127,6 +127,17 @@ pub(super) fn member(frontend: &str, pool: &str, view: &MemberView) -> v1::Membe
         reason: reason(view.reason).into(),
         reason_text: super::words::reason(view).into(),
         vpp_weight: view.held.map(weight),
+        set_by: view.set_by.as_ref().map(author),
+    }
+}
+
+fn author(by: &Author) -> v1::Author {
+    // In the file of choices it is a number, and 0 where no clock was asked.
+    let at = Some(by.at).filter(|at| *at > 0);
+    v1::Author {
+        who: by.who.clone(),
+        why: by.why.clone(),
+        at: at.map(|at| timestamp(Duration::from_secs(at))),
     }
 }
 
@@ -204,6 +215,7 @@ pub(super) fn backend(view: &BackendView, wall: Wall) -> v1::Backend {
         frontends_total: count(view.frontends),
         presumed: false,
         revision: view.revision,
+        chosen_by: view.chosen_by.as_ref().map(author),
     }
 }
 

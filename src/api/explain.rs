@@ -12,11 +12,13 @@ impl Maglev {
     pub(super) async fn explain_backend(&self, name: String) -> Answer<v1::ExplainBackendResponse> {
         let backend = self.backend(name).await?;
         let mut sentences = vec![standing(&backend)];
+        sentences.extend(chosen(&backend));
         if let Some(result) = backend.results.first() {
             sentences.push(latest(result));
         }
         for member in backend.memberships.iter().take(STORIES_MAX) {
             sentences.push(weight(member));
+            sentences.extend(set(member));
         }
         match backend.memberships.len() {
             0 => sentences.push("No frontend uses it, so it gets no traffic.".into()),
@@ -62,7 +64,10 @@ impl Maglev {
             ));
         }
         let members = frontend.pools.iter().flat_map(|pool| &pool.members);
-        sentences.extend(members.take(STORIES_MAX).map(weight));
+        for member in members.take(STORIES_MAX) {
+            sentences.push(weight(member));
+            sentences.extend(set(member));
+        }
         Ok(v1::ExplainFrontendResponse { frontend: Some(frontend), sentences })
     }
 }
@@ -100,6 +105,34 @@ fn standing(backend: &v1::Backend) -> String {
         ),
         State::Paused | State::Disabled => format!("Backend {name} is {state}{cause}; it is not probed."),
     }
+}
+
+/// Who made it something else than the file says.
+fn chosen(backend: &v1::Backend) -> Option<String> {
+    let by = backend.chosen_by.as_ref()?;
+    let verb = match backend.state() {
+        State::Paused => "paused",
+        State::Disabled => "disabled",
+        State::Unspecified | State::Unknown | State::Up | State::Down => "enabled",
+    };
+    Some(did(by, &format!("{verb} it")))
+}
+
+/// Who set the weight of a member.
+fn set(member: &v1::Member) -> Option<String> {
+    let by = member.set_by.as_ref()?;
+    Some(did(by, &format!("set that weight of {}", member.backend)))
+}
+
+/// `unix uid 0 gid 0 pid 4711 paused it at 2026-11-26T17:00:00Z: a disk.`
+fn did(by: &v1::Author, what: &str) -> String {
+    let who = if by.who.is_empty() { "An operator" } else { &by.who };
+    let at = by.at.map(|at| format!(" at {at}")).unwrap_or_default();
+    let why = match by.why.trim().trim_end_matches('.') {
+        "" => ", without a reason".to_owned(),
+        why => format!(": {why}"),
+    };
+    format!("{who} {what}{at}{why}.")
 }
 
 fn latest(result: &v1::Outcome) -> String {

@@ -178,7 +178,7 @@ impl Engine {
                 address: member.address,
                 configured: member.configured,
                 weight: member.set?,
-                by: frontend.set_by.get(&(member.slot, member.pool)).cloned().unwrap_or_default(),
+                by: frontend.set_by(member),
             })
         })
     }
@@ -309,13 +309,18 @@ impl Engine {
     }
 }
 
+/// What an operator chose for a backend; `None` while it is as its configuration has it.
+pub(super) const fn choice(backend: &Backend) -> Option<Choice> {
+    match (backend.state(), backend.enabled) {
+        (State::Paused, _) => Some(Choice::Paused),
+        (State::Disabled, true) => Some(Choice::Disabled),
+        (State::Unknown | State::Up | State::Down, false) => Some(Choice::Enabled),
+        (State::Disabled, false) | (State::Unknown | State::Up | State::Down, true) => None,
+    }
+}
+
 fn backend_choice(backend: &Backend) -> Option<BackendChoice> {
-    let choice = match (backend.state(), backend.enabled) {
-        (State::Paused, _) => Choice::Paused,
-        (State::Disabled, true) => Choice::Disabled,
-        (State::Unknown | State::Up | State::Down, false) => Choice::Enabled,
-        (State::Disabled, false) | (State::Unknown | State::Up | State::Down, true) => return None,
-    };
+    let choice = choice(backend)?;
     Some(BackendChoice {
         name: backend.name.clone(),
         address: backend.address,

@@ -106,7 +106,7 @@ impl Engine {
             let seen = self.dataplane.seen(frontend.vip());
             let (verdicts, _) = reasons::verdicts(frontend);
             for (member, verdict) in frontend.members.iter().zip(verdicts).filter(|(it, _)| it.slot == slot) {
-                let view = self.member_view(member, verdict, seen);
+                let view = self.member_view(frontend, member, verdict, seen);
                 let pool = frontend.pools[usize::from(member.pool)].clone();
                 memberships.push((frontend.name.clone(), pool, view));
             }

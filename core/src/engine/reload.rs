@@ -494,7 +494,7 @@ fn inherit_weights(frontend: &mut Frontend, was: &Frontend, out: &mut Vec<Action
                 if member.configured == old.configured || mutant!(OperatorWeightOutlivesFile) =>
             {
                 if let Some(weight) = old.set.filter(|_| !mutant!(OperatorWeightLost)) {
-                    let by = was.set_by.get(&(old.slot, old.pool)).cloned().unwrap_or_default();
+                    let by = was.set_by(old);
                     frontend.set_weight(heir, weight, &by);
                 }
             }

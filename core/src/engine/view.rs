@@ -9,13 +9,14 @@ use crate::config::Timing;
 use crate::dataplane::Standing;
 use crate::frontend::{Frontend, Member};
 use crate::health::State;
-use crate::input::Outcome;
+use crate::input::{Author, Outcome};
 use crate::model::{Encap, VipKey, Weight};
 use crate::reconcile::Seen;
 use crate::time::Instant;
 use crate::warmup::Phase;
 
 use super::Engine;
+use super::choices::choice;
 use super::reasons::{self, Verdict, WeightReason};
 
 /// Everything.
@@ -72,6 +73,8 @@ pub struct BackendView {
     pub frontends: usize,
     /// Grows with every change by an operator or a reload.
     pub revision: u64,
+    /// Who made it something else than the file says; `None` while it is as the file says.
+    pub chosen_by: Option<Author>,
 }
 
 impl BackendView {
@@ -149,6 +152,8 @@ pub struct MemberView {
     pub configured: Weight,
     /// An operator's weight.
     pub set: Option<Weight>,
+    /// Who set that.
+    pub set_by: Option<Author>,
     /// What VPP should hold.
     pub effective: Weight,
     /// Why.
@@ -264,7 +269,7 @@ impl Engine {
             })
             .collect();
         for (member, verdict) in frontend.members.iter().zip(verdicts) {
-            pools[usize::from(member.pool)].members.push(self.member_view(member, verdict, seen));
+            pools[usize::from(member.pool)].members.push(self.member_view(frontend, member, verdict, seen));
         }
         pools
     }
@@ -298,13 +303,20 @@ impl Engine {
     }
 
     /// One backend in one pool: `verdict` is its weight and why, `seen` what VPP holds of the frontend.
-    pub(super) fn member_view(&self, member: &Member, verdict: Verdict, seen: Option<&Seen>) -> MemberView {
+    pub(super) fn member_view(
+        &self,
+        frontend: &Frontend,
+        member: &Member,
+        verdict: Verdict,
+        seen: Option<&Seen>,
+    ) -> MemberView {
         MemberView {
             backend: self.name_of(member.slot).into(),
             address: member.address,
             state: member.standing.state,
             configured: member.configured,
             set: member.set,
+            set_by: member.set.map(|_| frontend.set_by(member)),
             effective: verdict.effective,
             reason: verdict.reason,
             held: seen.and_then(|seen| seen.weight(member.address)),
@@ -355,5 +367,6 @@ pub(super) fn backend_view(backend: &Backend) -> BackendView {
         stale_results: backend.stale_results,
         frontends: backend.frontends.len(),
         revision: backend.revision,
+        chosen_by: choice(backend).map(|_| backend.chosen_by.clone()),
     }
 }

@@ -1,6 +1,6 @@
 //! Backends and healthchecks.
 
-use super::{Now, age, ago, ahead, or_dash, plain, result, state};
+use super::{Now, age, ago, ahead, author, because, or_dash, plain, result, state};
 use crate::render::{Block, Cell, Tone};
 use crate::value::Value;
 
@@ -43,6 +43,7 @@ pub fn backend(it: &Value, now: Now) -> Vec<Block> {
         ("state", state(it, "state")),
         ("since", ago(it, "since", now)),
         ("cause", plain(it, "cause")),
+        ("chosen by", Cell::toned(author(it, "chosen_by", now), Tone::Odd)),
         ("file", Cell::toned(enabled, Tone::Odd)),
         ("presumed up", Cell::toned(presumed, Tone::Odd)),
         ("healthcheck", or_dash(it, "healthcheck")),
@@ -59,10 +60,10 @@ pub fn backend(it: &Value, now: Now) -> Vec<Block> {
         ("probes", plain(it, "probes")),
         ("revision", plain(it, "revision")),
     ];
-    vec![Block::Pairs(pairs), memberships(it), results(it, now), history(it, now)]
+    vec![Block::Pairs(pairs), memberships(it, now), results(it, now), history(it, now)]
 }
 
-fn memberships(it: &Value) -> Block {
+fn memberships(it: &Value, now: Now) -> Block {
     let row = |member: &Value| {
         vec![
             plain(member, "frontend"),
@@ -71,7 +72,7 @@ fn memberships(it: &Value) -> Block {
             plain(member, "configured_weight"),
             or_dash(member, "set_weight"),
             or_dash(member, "vpp_weight"),
-            plain(member, "reason_text"),
+            because(member, now),
         ]
     };
     Block::Rows {

@@ -1,6 +1,6 @@
 //! Frontends.
 
-use super::{Now, ahead, or_dash, plain, state, vip};
+use super::{Now, ahead, because, or_dash, plain, state, vip};
 use crate::render::{Block, Cell, Tone};
 use crate::value::Value;
 
@@ -58,14 +58,14 @@ pub fn frontend(it: &Value, now: Now) -> Vec<Block> {
         ("warm-up waits for", plain(it, "gate.awaited")),
         ("revision", plain(it, "revision")),
     ];
-    let mut blocks = vec![Block::Pairs(pairs), members(it)];
+    let mut blocks = vec![Block::Pairs(pairs), members(it, now)];
     if it.at("hold") != &Value::Null {
         blocks.extend(hold(it.at("hold"), now));
     }
     blocks
 }
 
-fn members(it: &Value) -> Block {
+fn members(it: &Value, now: Now) -> Block {
     let row = |pool: &Value, member: &Value| {
         let serves = pool.at("active").is_yes();
         vec![
@@ -78,7 +78,7 @@ fn members(it: &Value) -> Block {
             plain(member, "configured_weight"),
             or_dash(member, "set_weight"),
             held(member),
-            plain(member, "reason_text"),
+            because(member, now),
         ]
     };
     let pools = it.list("pools").iter();

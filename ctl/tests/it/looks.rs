@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::site::{AMS, FRA, LON, table};
 use crate::support::{Served, shelf};
 
 /// When every backend has as many results as are kept and VPP has been seen to the end, so that two runs look alike.
@@ -45,6 +46,34 @@ async fn everything_can_be_looked_at_in_every_form() {
         let _: Value = serde_json::from_str(&json).unwrap_or_else(|err| panic!("{line}: {err}"));
         shelf().bind(|| insta::assert_snapshot!(name, format!("{table}\n{json}\n{yaml}")));
     }
+    site.end().await;
+}
+
+/// Whoever finds a backend at 0 need not search the log for whom to ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_choice_is_shown_with_who_when_and_why() {
+    let mut site = Served::start().await;
+    until_all_are_well_known(&site);
+    site.told("set backend fra pause --why kernel");
+    site.told("set frontend www pool only backend ams weight 7");
+    site.until_table("both", &table(&[(80, &[(AMS, 7), (FRA, 0)]), (81, &[(LON, 100)])])).await;
+    for (name, line) in [
+        ("chosen-backend", "show backend fra"),
+        ("chosen-backend-explained", "explain backend fra"),
+        ("chosen-frontend", "show frontend www"),
+        ("chosen-frontend-explained", "explain frontend www"),
+    ] {
+        shelf().bind(|| insta::assert_snapshot!(name, site.told(line)));
+    }
+    let by = &site.json("show backend fra")["chosen_by"];
+    assert!(by["who"].as_str().unwrap().starts_with("unix uid "), "{by}");
+    assert!(by["why"] == "kernel" && by["at"].is_string(), "{by}");
+    // What is as in the file was chosen by nobody.
+    site.told("set frontend www pool only backend ams weight 100");
+    let www = site.json("show frontend www");
+    assert!(www["pools"][0]["members"].as_array().unwrap().iter().all(|it| it["set_by"].is_null()), "{www}");
+    site.told("set backend fra resume");
+    assert!(site.json("show backend fra")["chosen_by"].is_null());
     site.end().await;
 }
 

@@ -164,7 +164,7 @@ pub fn shelf() -> insta::Settings {
         (r#"("?(?:took|elapsed)"?: )[\d.e-]+"#, "$1[seconds]"),
         (r#"("?(?:pid|seed|probes|port)"?: )\d+"#, "$1[number]"),
         (r#"/[^ "]*/maglev.yaml"#, "[file]"),
-        (r"unix uid \d+ \([^)]*\)|unix uid [^\n\x22]*", "[caller]"),
+        (r"unix uid \d+ gid \d+( pid \d+)?", "[caller]"),
         (r"(process: +|probes: +|seed: +)\d+", "$1[number]"),
         (r"\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?(us|ms|s)( ago)?\b", "[span]"),
         // Columns are as wide as what stood there.

@@ -25,9 +25,12 @@ fn folder(site: &Site) -> PathBuf {
     site.file().with_file_name("state")
 }
 
+fn alice() -> Author {
+    Author { who: "alice".into(), why: "a disk".into(), at: 1_790_000_000 }
+}
+
 async fn command(site: &Site, command: Command) {
-    let by = Author { who: "alice".into(), why: "a disk".into(), at: 1_790_000_000 };
-    site.handle().command_by(command, by, None).await.unwrap().unwrap();
+    site.handle().command_by(command, alice(), None).await.unwrap().unwrap();
 }
 
 async fn not_ready(site: &Site) -> String {
@@ -59,9 +62,16 @@ async fn a_restart_with_the_file_changes_nothing_in_vpp() {
     assert_eq!(site.count("operator-choice-restored"), 2);
     let ams = site.view().await.backends.into_iter().find(|it| it.name == "ams").unwrap();
     assert_eq!(ams.state.word(), "paused");
+    assert_eq!(ams.chosen_by, Some(alice()), "who chose it outlives the process");
+    let lon = site.view().await.frontends[0].pools[0].members.iter().find_map(|it| it.set_by.clone());
+    assert_eq!(lon, Some(alice()));
     // And it can be taken back.
     command(&site, Command::Resume { backend: "ams".into() }).await;
     site.until_table("ams serves again", &table(&[(80, &[(AMS, 100), (FRA, 100), (LON, 40)])])).await;
+    assert!(
+        site.view().await.backends.iter().all(|it| it.chosen_by.is_none()),
+        "nobody differs from the file"
+    );
     site.stop().await;
 }
 
