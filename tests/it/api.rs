@@ -1,6 +1,8 @@
 //! The API of the real daemon in this process, asked by a real client over real sockets.
 
 mod groups;
+mod limits;
+mod standard;
 mod tls;
 
 use std::ops::{Deref, DerefMut};
