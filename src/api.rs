@@ -10,6 +10,7 @@ mod convert;
 mod door;
 mod error;
 mod explain;
+mod farewell;
 mod group;
 mod look;
 mod peer;

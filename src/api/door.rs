@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::caller::{Caller, Role};
+use super::farewell;
 use super::group::Group;
 use super::peer;
 use super::tls::Tls;
@@ -210,8 +211,8 @@ impl Hall {
         let _ = stream.set_nodelay(true);
         let end = self.clock.now() + tls.patience;
         let met = select! {
-            met = tls.meet(stream, from) => met,
-            () = self.clock.sleep_until(end) => Err(io::ErrorKind::TimedOut.into()),
+            met = tls.meet(stream, from) => met.map_err(|(err, stream)| (err, Some(stream))),
+            () = self.clock.sleep_until(end) => Err((io::ErrorKind::TimedOut.into(), None)),
         };
         match met {
             Ok((stream, caller)) => {
@@ -219,8 +220,11 @@ impl Hall {
                 self.lead(Wire::Tls(Box::new(stream)), caller, place, tls.patience).await
             }
             // For whoever searches: anybody can make as many of these as they like.
-            Err(err) => {
+            Err((err, stream)) => {
                 tracing::debug!(%from, %err, "client-refused");
+                if let Some(stream) = stream {
+                    farewell::linger(stream, self.clock).await;
+                }
                 Ok(())
             }
         }

@@ -115,13 +115,16 @@ impl Tls {
     }
 
     /// Shakes hands. How long that may take is the business of whoever calls this.
+    ///
+    /// # Errors
+    /// They do not prove who they are. They have been told so on the stream that comes back.
     pub(super) async fn meet(
         &self,
         stream: TcpStream,
         from: SocketAddr,
-    ) -> io::Result<(TlsStream<TcpStream>, Caller)> {
+    ) -> Result<(TlsStream<TcpStream>, Caller), (io::Error, TcpStream)> {
         let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let stream = acceptor.accept(stream).await?;
+        let stream = acceptor.accept(stream).into_fallible().await?;
         let names = match stream.get_ref().1.peer_certificates() {
             Some([own, ..]) => San::of(own),
             Some([]) | None => Vec::new(),

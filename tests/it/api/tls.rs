@@ -1,18 +1,22 @@
 //! TLS of the API: real handshakes on loopback, with good certificates, bad ones and none.
 
+mod refusals;
+
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use maglev_core::Clock as _;
 use maglev_proto::v1;
 use maglev_proto::v1::watch_response::What;
-use maglevd::api::{Doors, San, Serving, Tls, TlsFiles};
+use maglevd::api::{Doors, Places, San, Serving, Tls, TlsFiles};
 use rcgen::SanType;
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -85,6 +89,26 @@ impl Pki {
         Ok((client, daemon.into_inner()))
     }
 
+    /// The same without gRPC.
+    async fn shake(&self, address: &str, own: Option<&Issued>) -> io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.servers.pem().as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match own {
+            Some(own) => {
+                let chain = CertificateDer::pem_slice_iter(own.cert.as_bytes()).map(Result::unwrap).collect();
+                let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+            None => config.with_no_client_auth(),
+        };
+        let stream = TcpStream::connect(address).await?;
+        TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
+    }
+
     /// One with these names, signed as it should be.
     async fn named(&self, address: &str, names: &[SanType]) -> (Client, v1::Daemon) {
         self.client(address, Some(&self.clients.issue(names, Validity::Today))).await.unwrap()
@@ -103,6 +127,10 @@ async fn hangs_up(site: &Site, mut stream: impl AsyncRead + Unpin) {
 
 /// A site whose API wants certificates, and where it is.
 async fn served(patience: Duration) -> (Site, Serving, Pki, String) {
+    served_with(patience, Places::default()).await
+}
+
+async fn served_with(patience: Duration, places: Places) -> (Site, Serving, Pki, String) {
     let mut site = Site::new().await;
     let all = frontend("www", 80, "ams: {}, fra: { weight: 50 }") + &frontend("api", 81, "lon: {}");
     site.write(&file(site.farm.port(), &all));
@@ -110,8 +138,8 @@ async fn served(patience: Duration) -> (Site, Serving, Pki, String) {
     let pki = Pki::new(&site);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let doors =
-        Doors { tcp: Some(listener), tls: Some(pki.tls().with_patience(patience)), ..Doors::default() };
+    let tls = Some(pki.tls().with_patience(patience));
+    let doors = Doors { tcp: Some(listener), tls, places, ..Doors::default() };
     let serving = site.api().serve(doors);
     (site, serving, pki, address)
 }
@@ -167,21 +195,6 @@ async fn any_other_certificate_looks_and_is_told_what_it_lacks() {
         assert_eq!(err.code(), Code::PermissionDenied);
     }
     assert_eq!(site.count("operator-command"), 0);
-    site.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_shows_no_valid_certificate_of_the_authority_is_refused() {
-    let (mut site, _serving, pki, address) = served(FOR_EVER).await;
-    let name = [host("ops.example.net")];
-    let others = Authority::new().issue(&name, Validity::Today);
-    let servers = pki.servers.issue(&name, Validity::Today);
-    let expired = pki.clients.issue(&name, Validity::Expired);
-    for own in [Some(&others), Some(&servers), Some(&expired), None] {
-        let refused = pki.client(&address, own).await.map(|(_, daemon)| daemon);
-        assert!(refused.is_err(), "{refused:?}");
-    }
-    pki.named(&address, &name).await;
     site.stop().await;
 }
 
@@ -257,20 +270,7 @@ async fn a_file_that_tls_cannot_use_is_named() {
 async fn who_shakes_hands_and_says_nothing_is_dropped() {
     let (mut site, _serving, pki, address) = served(Duration::from_millis(500)).await;
     let own = pki.clients.issue(&[host("ops.example.net")], Validity::Today);
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(pki.servers.pem().as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(
-            vec![CertificateDer::from_pem_slice(own.cert.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let stream = TcpStream::connect(&address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    hangs_up(&site, TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()).await;
+    hangs_up(&site, pki.shake(&address, Some(&own)).await.unwrap()).await;
     site.stop().await;
 }
 
@@ -303,14 +303,8 @@ async fn the_real_daemon_takes_tls_beyond_loopback_or_does_not_start() {
     assert!(code == 1 && told.contains("/nonexistent (--grpc-tls-key)"), "{code} {told}");
     assert_eq!(told.lines().count(), 1, "{told}");
 
-    let key = format!("--grpc-tls-key={}", pki.key);
-    let mut daemon = maglevd(&[]);
-    daemon.args(&flags).arg(key).env("MAGLEV_GRPC_OPERATORS", OPERATORS.join(","));
-    let mut daemon = Running::start(&mut daemon);
-    let listening = daemon.until("listening");
-    let port = listening["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
-    daemon.until("config-loaded");
-    let (mut client, seen) = pki.named(&format!("127.0.0.1:{port}"), &[mail("ann@example.net")]).await;
+    let (daemon, address) = started(&site, &pki, &[]);
+    let (mut client, seen) = pki.named(&address, &[mail("ann@example.net")]).await;
     assert_eq!(seen.role(), v1::Role::Operator);
 
     // What the daemon logs of its own is in the stream too, each line once.
@@ -328,6 +322,18 @@ async fn the_real_daemon_takes_tls_beyond_loopback_or_does_not_start() {
     assert!(fact.key == "err" && fact.value.contains("--grpc-tls-key"), "{fact:?}");
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end().0, 0);
+}
+
+/// The daemon with these flags and more, and where its API is.
+fn started(site: &Site, pki: &Pki, more: &[&str]) -> (Running, String) {
+    let mut daemon = maglevd(more);
+    daemon.args(flags(site, pki)).arg(format!("--grpc-tls-key={}", pki.key));
+    daemon.env("MAGLEV_GRPC_OPERATORS", OPERATORS.join(","));
+    let mut daemon = Running::start(&mut daemon);
+    let listening = daemon.until("listening");
+    let port = listening["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    daemon.until("config-loaded");
+    (daemon, format!("127.0.0.1:{port}"))
 }
 
 async fn next_line(lines: &mut tonic::Streaming<v1::WatchResponse>) -> v1::Record {

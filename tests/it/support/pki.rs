@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -17,14 +19,45 @@ pub enum Validity {
     Expired,
 }
 
+impl Validity {
+    fn apply(self, params: &mut CertificateParams) {
+        match self {
+            Self::Today => (),
+            Self::Expired => {
+                params.not_before = date_time_ymd(2020, 1, 1);
+                params.not_after = date_time_ymd(2020, 2, 1);
+            }
+        }
+    }
+}
+
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
 /// An authority of our own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(authority(), KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// One with a name of its own. The others all have the same.
+    pub fn named(name: &str) -> Self {
+        let mut params = authority();
+        params.distinguished_name.push(DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// An authority that this one vouches for.
+    pub fn below(&self, name: &str, validity: Validity) -> Self {
+        let mut params = authority();
+        params.distinguished_name.push(DnType::CommonName, name);
+        validity.apply(&mut params);
+        Self(CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.0).unwrap())
     }
 
     pub fn pem(&self) -> String {
@@ -47,10 +80,7 @@ impl Authority {
 
     fn sign(&self, mut params: CertificateParams, validity: Validity) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        if validity == Validity::Expired {
-            params.not_before = date_time_ymd(2020, 1, 1);
-            params.not_after = date_time_ymd(2020, 2, 1);
-        }
+        validity.apply(&mut params);
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
 }
