@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use maglev_core::{Clock, Instant};
 
+/// How long the wall clock is out of sight of those who wait for it.
+const GLANCE: Duration = Duration::from_secs(60);
+
 /// The system's monotonic clock, counted from when this was made.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
@@ -21,6 +24,19 @@ impl SystemClock {
     pub fn began(&self) -> Duration {
         wall_time().saturating_sub(self.now().since_start())
     }
+
+    /// Returns when the wall clock has come to `end`, since 1970: an end that somebody else has set, such as a
+    /// certificate's. The wall clock may be set meanwhile, and goes on while the host is suspended, which this one does
+    /// not; so it is read again each minute, and any of that is noticed a minute later.
+    pub async fn sleep_until_wall_time(&self, end: Duration) {
+        loop {
+            let left = end.saturating_sub(wall_time());
+            if left.is_zero() {
+                return;
+            }
+            self.sleep_until(self.now() + left.min(GLANCE)).await;
+        }
+    }
 }
 
 impl Clock for SystemClock {
@@ -35,7 +51,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Wall-clock time since 1970, for log lines only: no decision depends on it.
+/// Wall-clock time since 1970: for people, and for the ends of certificates. Nothing else depends on it.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn wall_time() -> Duration {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()

@@ -4,25 +4,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use maglev_core::Clock as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 use super::caller::{Caller, Role};
 use super::farewell;
 use super::group::Group;
 use super::peer;
-use super::tls::Tls;
+use super::tls::{Met, Tls};
+use super::visit::{Guest, Visit, Wire};
 use crate::clock::SystemClock;
 
 /// From being let in to the first byte: each client of gRPC speaks at once, and who does not holds a place for nothing.
@@ -145,14 +141,11 @@ impl Hall {
 
     async fn lead(
         &self,
-        wire: Wire,
-        caller: Caller,
+        guest: Guest,
         place: OwnedSemaphorePermit,
         patience: Duration,
     ) -> Result<(), Closed> {
-        let (clock, end) = (self.clock, self.clock.now() + patience);
-        let silence: Silence = Box::pin(async move { clock.sleep_until(end).await });
-        let visit = Visit { wire, caller, silence: Some(silence), _place: place };
+        let visit = guest.enter(place, patience, self.clock);
         self.sender.send(Ok(visit)).await.map_err(|_| Closed)
     }
 
@@ -166,7 +159,8 @@ impl Hall {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let caller = peer::meet(&stream, operators);
-                    self.lead(Wire::Unix(stream), caller, place, SILENCE_MAX).await?;
+                    let guest = Guest { wire: Wire::Unix(stream), caller, end: None };
+                    self.lead(guest, place, SILENCE_MAX).await?;
                 }
                 Err(_) => self.recover().await,
             }
@@ -181,7 +175,8 @@ impl Hall {
                     let (who, key) = (format!("tcp {from}"), format!("tcp {}", from.ip()));
                     let caller = Caller { who, key, role: Role::Operator };
                     let _ = stream.set_nodelay(true);
-                    self.lead(Wire::Tcp(stream), caller, place, SILENCE_MAX).await?;
+                    let guest = Guest { wire: Wire::Tcp(stream), caller, end: None };
+                    self.lead(guest, place, SILENCE_MAX).await?;
                 }
                 Err(_) => self.recover().await,
             }
@@ -206,100 +201,27 @@ impl Hall {
         Err(Closed)
     }
 
-    /// Lets somebody in who proves who they are, in time.
+    /// Lets somebody in who proves who they are, in time. Refusals are told to whoever searches: anybody can make as
+    /// many of these as they like.
     async fn admit(self, stream: TcpStream, from: SocketAddr, tls: Tls) -> Result<(), Closed> {
         let _ = stream.set_nodelay(true);
         let end = self.clock.now() + tls.patience;
         let met = select! {
-            met = tls.meet(stream, from) => met.map_err(|(err, stream)| (err, Some(stream))),
+            met = tls.meet(stream, from) => met,
             () = self.clock.sleep_until(end) => Err((io::ErrorKind::TimedOut.into(), None)),
         };
-        match met {
-            Ok((stream, caller)) => {
-                let place = self.place().await?;
-                self.lead(Wire::Tls(Box::new(stream)), caller, place, tls.patience).await
-            }
-            // For whoever searches: anybody can make as many of these as they like.
+        let Met { stream, caller, end } = match met {
+            Ok(met) => met,
             Err((err, stream)) => {
                 tracing::debug!(%from, %err, "client-refused");
                 if let Some(stream) = stream {
                     farewell::linger(stream, self.clock).await;
                 }
-                Ok(())
+                return Ok(());
             }
-        }
-    }
-}
-
-/// Ends when a visitor has said nothing for too long.
-type Silence = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A connection and who is at its other end.
-pub(super) struct Visit {
-    wire: Wire,
-    caller: Caller,
-    silence: Option<Silence>,
-    _place: OwnedSemaphorePermit,
-}
-
-enum Wire {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    Unix(UnixStream),
-}
-
-impl Connected for Visit {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Visit {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        to: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_read(cx, to),
-            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, to),
-            Wire::Unix(stream) => Pin::new(stream).poll_read(cx, to),
         };
-        if read.is_ready() {
-            self.silence = None;
-        } else if let Some(silence) = &mut self.silence
-            && silence.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Visit {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
-            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, from),
-            Wire::Unix(stream) => Pin::new(stream).poll_write(cx, from),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Wire::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Wire::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        let place = self.place().await?;
+        let guest = Guest { wire: Wire::Tls(Box::new(stream)), caller, end: Some(end) };
+        self.lead(guest, place, tls.patience).await
     }
 }

@@ -1,7 +1,7 @@
 //! TLS of the API: who has a certificate of the client authority is a viewer, who is named besides is an operator.
 //!
 //! Nothing is believed that came before the end of the handshake, and no session is resumed: each connection shows a
-//! certificate that is valid now.
+//! certificate that is valid now, and ends when that is no longer true.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,7 +20,9 @@ use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig, 
 use tokio_rustls::server::TlsStream;
 
 use super::caller::{Caller, Role};
+use super::expiry;
 use super::san::San;
+use crate::clock::wall_time;
 
 /// From the connection to the end of the handshake, and from there to the first byte: a second is long, across the world and with lost packets.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -79,6 +81,14 @@ pub struct Tls {
     pub(super) patience: Duration,
 }
 
+/// Somebody who has proved who they are.
+pub(super) struct Met {
+    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) caller: Caller,
+    /// When the proof expires, since 1970.
+    pub(super) end: Duration,
+}
+
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tls").field("operators", &self.operators).finish_non_exhaustive()
@@ -117,19 +127,21 @@ impl Tls {
     /// Shakes hands. How long that may take is the business of whoever calls this.
     ///
     /// # Errors
-    /// They do not prove who they are. They have been told so on the stream that comes back.
+    /// They do not prove who they are. They have been told so on the stream that comes back, if any does.
     pub(super) async fn meet(
         &self,
         stream: TcpStream,
         from: SocketAddr,
-    ) -> Result<(TlsStream<TcpStream>, Caller), (io::Error, TcpStream)> {
+    ) -> Result<Met, (io::Error, Option<TcpStream>)> {
         let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let stream = acceptor.accept(stream).into_fallible().await?;
-        let names = match stream.get_ref().1.peer_certificates() {
-            Some([own, ..]) => San::of(own),
-            Some([]) | None => Vec::new(),
+        let shaken = acceptor.accept(stream).into_fallible().await;
+        let stream = shaken.map_err(|(err, stream)| (err, Some(stream)))?;
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let names = chain.first().map(San::of).unwrap_or_default();
+        let Some(end) = expiry::of(chain, wall_time()) else {
+            return Err((io::Error::other("nobody can tell when its certificate expires"), None));
         };
-        Ok((stream, self.caller(&names, from)))
+        Ok(Met { caller: self.caller(&names, from), end, stream })
     }
 
     /// The name that makes somebody an operator is the one that the audit tells.

@@ -1,6 +1,7 @@
 //! Certificates for tests: an authority, what it signs, and a TLS server that shows it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd,
@@ -12,11 +13,13 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Whether what an authority signs is valid today.
+/// Whether and how long what an authority signs is valid.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
     Today,
     Expired,
+    /// Since 1970.
+    Until(Duration),
 }
 
 impl Validity {
@@ -27,6 +30,7 @@ impl Validity {
                 params.not_before = date_time_ymd(2020, 1, 1);
                 params.not_after = date_time_ymd(2020, 2, 1);
             }
+            Self::Until(end) => params.not_after = date_time_ymd(1970, 1, 1) + end,
         }
     }
 }
