@@ -7,6 +7,7 @@ mod caller;
 mod change;
 mod config;
 mod convert;
+mod crowd;
 mod door;
 mod error;
 mod expiry;

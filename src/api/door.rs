@@ -1,7 +1,7 @@
 //! The doors: TCP, with TLS or without, and a Unix socket. Who comes in is known from here on.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::caller::{Caller, Role};
-use super::farewell;
+use super::crowd::Crowd;
+use super::farewell::{self, Farewells};
 use super::group::Group;
 use super::peer;
 use super::tls::{Met, Tls};
@@ -67,7 +68,7 @@ pub struct Doors {
 }
 
 /// Connections at once through each door; the next ones wait to be accepted. Whoever fills TCP does not keep the host's
-/// own operators out.
+/// own operators out. One caller takes a quarter of a door at most; see [`Crowd`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
     /// Through TCP.
@@ -111,7 +112,10 @@ impl Doors {
     pub(super) fn open(self, clock: SystemClock) -> (mpsc::Receiver<io::Result<Visit>>, Vec<AbortHandle>) {
         let (sender, visitors) = mpsc::channel(1);
         let Places { tcp, unix } = self.places;
-        let hall = |places| Hall { sender: sender.clone(), room: Arc::new(Semaphore::new(places)), clock };
+        let hall = |places| {
+            let room = Arc::new(Semaphore::new(places));
+            Hall { sender: sender.clone(), room, crowd: Crowd::new(places), clock }
+        };
         let (street, yard) = (hall(tcp), hall(unix));
         let tcp = self.tcp.map(|listener| match self.tls {
             Some(tls) => tokio::spawn(street.tls(listener, tls)),
@@ -128,6 +132,7 @@ impl Doors {
 struct Hall {
     sender: mpsc::Sender<io::Result<Visit>>,
     room: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
     clock: SystemClock,
 }
 
@@ -154,31 +159,50 @@ impl Hall {
     }
 
     async fn unix(self, listener: UnixListener, operators: Group) -> Result<(), Closed> {
+        let mut farewells = Farewells::new(self.clock);
+        let mut place = self.place().await?;
         loop {
-            let place = self.place().await?;
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let caller = peer::meet(&stream, operators);
-                    let guest = Guest { wire: Wire::Unix(stream), caller, end: None };
+            let Ok((stream, _)) = listener.accept().await else {
+                self.recover().await;
+                continue;
+            };
+            let caller = peer::meet(&stream, operators);
+            match self.crowd.enter(&caller.key) {
+                Ok(share) => {
+                    let guest = Guest { wire: Wire::Unix(stream), caller, share: Some(share), end: None };
                     self.lead(guest, place, SILENCE_MAX).await?;
+                    place = self.place().await?;
                 }
-                Err(_) => self.recover().await,
+                Err(full) => {
+                    tracing::debug!(from = %caller, err = %full, "client-refused");
+                    farewells.say(stream, full.to_string());
+                }
             }
         }
     }
 
     async fn tcp(self, listener: TcpListener) -> Result<(), Closed> {
+        let mut farewells = Farewells::new(self.clock);
+        let mut place = self.place().await?;
         loop {
-            let place = self.place().await?;
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    let (who, key) = (format!("tcp {from}"), format!("tcp {}", from.ip()));
+            let Ok((stream, from)) = listener.accept().await else {
+                self.recover().await;
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            let (who, key) = (format!("tcp {from}"), format!("tcp {}", from.ip()));
+            let share = is_a_host(from.ip()).then(|| self.crowd.enter(&key)).transpose();
+            match share {
+                Ok(share) => {
                     let caller = Caller { who, key, role: Role::Operator };
-                    let _ = stream.set_nodelay(true);
-                    let guest = Guest { wire: Wire::Tcp(stream), caller, end: None };
+                    let guest = Guest { wire: Wire::Tcp(stream), caller, share, end: None };
                     self.lead(guest, place, SILENCE_MAX).await?;
+                    place = self.place().await?;
                 }
-                Err(_) => self.recover().await,
+                Err(full) => {
+                    tracing::debug!(%from, err = %full, "client-refused");
+                    farewells.say(stream, full.to_string());
+                }
             }
         }
     }
@@ -220,8 +244,44 @@ impl Hall {
                 return Ok(());
             }
         };
-        let place = self.place().await?;
-        let guest = Guest { wire: Wire::Tls(Box::new(stream)), caller, end: Some(end) };
-        self.lead(guest, place, tls.patience).await
+        match self.crowd.enter(&caller.key) {
+            // Who waits for a place counts: else one caller could hold all handshakes.
+            Ok(share) => {
+                let place = self.place().await?;
+                let wire = Wire::Tls(Box::new(stream));
+                let guest = Guest { wire, caller, share: Some(share), end: Some(end) };
+                self.lead(guest, place, tls.patience).await
+            }
+            Err(full) => {
+                tracing::debug!(%from, err = %full, "client-refused");
+                farewell::refuse(stream, full.to_string(), self.clock).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether an address tells callers apart. On loopback they all have the same one, or whichever they like.
+fn is_a_host(address: IpAddr) -> bool {
+    !address.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_a_host;
+
+    #[test]
+    fn loopback_tells_nobody_apart() {
+        for (address, expected) in [
+            ("192.0.2.7", true),
+            ("2001:db8::7", true),
+            ("::ffff:192.0.2.7", true),
+            ("127.0.0.1", false),
+            ("127.9.8.7", false),
+            ("::1", false),
+            ("::ffff:127.0.0.1", false),
+        ] {
+            assert_eq!(is_a_host(address.parse().unwrap()), expected, "{address}");
+        }
     }
 }

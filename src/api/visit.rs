@@ -1,4 +1,4 @@
-//! A connection on its way in and inside: who is at its other end, and when it is over.
+//! A connection on its way in and inside: who is at its other end, what it counts as, and when it is over.
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::caller::Caller;
+use super::crowd::Share;
 use crate::clock::SystemClock;
 
 pub(super) enum Wire {
@@ -25,6 +26,8 @@ pub(super) enum Wire {
 pub(super) struct Guest {
     pub(super) wire: Wire,
     pub(super) caller: Caller,
+    /// Nothing where callers cannot be told apart.
+    pub(super) share: Option<Share>,
     /// When what proves who it is ends, since 1970.
     pub(super) end: Option<Duration>,
 }
@@ -37,8 +40,8 @@ impl Guest {
         let stay = self.end.map_or(Stay::Unlimited, |end| {
             Stay::Until(Box::pin(async move { clock.sleep_until_wall_time(end).await }))
         });
-        let Self { wire, caller, end: _ } = self;
-        Visit { wire, caller, silence: Some(silence), stay, _place: place }
+        let Self { wire, caller, share, end: _ } = self;
+        Visit { wire, caller, silence: Some(silence), stay, _share: share, _place: place }
     }
 }
 
@@ -59,6 +62,7 @@ pub(super) struct Visit {
     /// Until the first byte.
     silence: Option<Wait>,
     stay: Stay,
+    _share: Option<Share>,
     _place: OwnedSemaphorePermit,
 }
 

@@ -1,8 +1,21 @@
-//! What the API bounds: calls of one connection, bytes of one request.
+//! What the API bounds: connections of one caller, calls of one connection, bytes of one request.
 
 use std::future::{Ready, ready};
 
 use super::*;
+
+/// A site with so few places, and its address on TCP.
+async fn crowded(places: Places) -> (Served, String) {
+    let mut site = Site::new().await;
+    site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
+    site.start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut doors = Doors { tcp: Some(listener), places, ..Doors::default() };
+    doors.take_socket(&socket(&site)).await.unwrap();
+    let serving = site.api().serve(doors);
+    (Served { site, serving }, address)
+}
 
 async fn asked(client: &mut Client) -> Result<v1::Daemon, tonic::Status> {
     client.get_daemon(v1::GetDaemonRequest {}).await.map(tonic::Response::into_inner)
@@ -16,6 +29,37 @@ async fn ask(address: &str) -> Result<Client, String> {
         Ok(_) => Ok(client),
         Err(err) => Err(format!("{:?}: {}", err.code(), err.message())),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_user_takes_a_quarter_of_the_socket() {
+    let (mut site, _) = crowded(Places { unix: 8, ..Places::default() }).await;
+    let address = format!("unix:{}", socket(&site).display());
+    let first = ask(&address).await.unwrap();
+    let mut second = ask(&address).await.unwrap();
+    for _ in 0..100 {
+        let refused = ask(&address).await.unwrap_err();
+        let uid = rustix::process::geteuid().as_raw();
+        let why = "has 2 connections already, as many as one caller may have; close some";
+        assert_eq!(refused, format!("ResourceExhausted: unix uid {uid} {why}"));
+    }
+    asked(&mut second).await.expect("who is inside stays");
+    drop(first);
+    while ask(&address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    site.stop().await;
+}
+
+/// They all come from one address, whoever they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_loopback_all_places_are_everybodys() {
+    let (mut site, address) = crowded(Places { tcp: 8, ..Places::default() }).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(ask(&address).await.unwrap());
+    }
+    site.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

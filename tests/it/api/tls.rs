@@ -1,5 +1,6 @@
 //! TLS of the API: real handshakes on loopback, with good certificates, bad ones and none.
 
+mod crowd;
 mod expiry;
 mod refusals;
 
