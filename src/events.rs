@@ -1,7 +1,10 @@
 //! What happens, kept for those who watch: the last records in a ring, each with a sequence number.
 //!
 //! Nothing here waits for a watcher. Publishing is a push into the ring and a ring of one bell; a task of its own wakes the
-//! watchers, however many there are. Who falls behind the ring is told how much was missed.
+//! watchers, however many there are. Who falls behind the ring is told how much was missed. How far each watcher has come
+//! is known as long as it watches: a slow one is its own affair, and still an operator may want to know of it.
+
+mod lag;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use maglev_core::event::Level;
 use maglev_core::{Event, Instant};
 use tokio::sync::{Notify, watch};
+
+use lag::Watchers;
+pub use lag::{Lag, Watcher};
 
 /// Records that are kept.
 pub const RECORDS_MAX: usize = 4_096;
@@ -84,6 +90,7 @@ struct Shared {
     ring: Mutex<Ring>,
     bell: Notify,
     news: watch::Sender<u64>,
+    watchers: Watchers,
 }
 
 /// The records of this process. Cheap to clone; all clones are one.
@@ -97,7 +104,7 @@ pub struct Batch {
     pub missed: u64,
     /// In order.
     pub records: Vec<Arc<Record>>,
-    /// Go on from here.
+    /// The sequence number behind the last of them.
     pub next: u64,
 }
 
@@ -105,7 +112,8 @@ impl Events {
     /// An empty ring whose records are named by `stream`: another name for every process.
     pub fn new(stream: String) -> Self {
         let (news, _) = watch::channel(0);
-        Self(Arc::new(Shared { stream, ring: Mutex::default(), bell: Notify::new(), news }))
+        let (ring, watchers) = (Mutex::default(), Watchers::default());
+        Self(Arc::new(Shared { stream, ring, bell: Notify::new(), news, watchers }))
     }
 
     /// Wakes watchers whenever something was published. Runs until it is dropped.
@@ -149,8 +157,20 @@ impl Events {
         self.ring().next
     }
 
+    /// A watcher of what comes from `from` on.
+    pub fn watch(&self, from: u64) -> Watcher {
+        Watcher::new(self.clone(), from)
+    }
+
+    /// How far behind watchers are at `now`.
+    pub fn lag(&self, now: Instant) -> Lag {
+        let (watchers, slowest, missed) = self.0.watchers.count();
+        let waiting = slowest.and_then(|from| self.read(from, 1).records.pop());
+        Lag { watchers, behind: waiting.map(|record| now.since(record.at)).unwrap_or_default(), missed }
+    }
+
     /// Up to `max` records from `from` on, or from the oldest that is kept.
-    pub fn read(&self, from: u64, max: usize) -> Batch {
+    fn read(&self, from: u64, max: usize) -> Batch {
         let ring = self.ring();
         let oldest = ring.next - ring.records.len() as u64;
         let first = from.clamp(oldest, ring.next);
@@ -161,7 +181,7 @@ impl Events {
     }
 
     /// Waits until there is a record `from`, or a later one.
-    pub async fn wait(&self, from: u64) {
+    async fn wait(&self, from: u64) {
         let mut news = self.0.news.subscribe();
         if self.next() > from {
             return;

@@ -176,7 +176,8 @@ async fn serve(
         tokio::spawn(counters.clone().attend(handle.clone()));
     }
     if let Some(page) = page {
-        let site = Site { handle: handle.clone(), meter, uses_vpp, counters };
+        let events = events.clone();
+        let site = Site { handle: handle.clone(), meter, uses_vpp, counters, events };
         tokio::spawn(Visitors { listener: page.into_listener(), clock, site }.attend());
     }
     let reloader = Reloader::new(handle.clone(), options(flags));

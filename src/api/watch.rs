@@ -59,21 +59,25 @@ async fn follow(events: &Events, request: v1::WatchRequest, wall: Wall, sender: 
         let reason = "the daemon was restarted: what happened before is not known here".into();
         say(sender, What::Gap(v1::Gap { missed: None, reason, next_sequence: from })).await?;
     }
+    let watcher = events.watch(from);
     loop {
-        let Batch { missed, records, next } = events.read(from, BATCH_MAX);
+        let Batch { missed, records, next } = watcher.read(BATCH_MAX);
         if missed > 0 {
             let first = next - records.len() as u64;
             let reason = format!("only the latest {RECORDS_MAX} records are kept");
             say(sender, What::Gap(v1::Gap { missed: Some(missed), reason, next_sequence: first })).await?;
         }
-        for it in records.iter().filter(|it| filter.wants(&it.what)) {
-            say(sender, What::Record(record(it, wall))).await?;
+        for it in &records {
+            if filter.wants(&it.what) {
+                say(sender, What::Record(record(it, wall))).await?;
+            }
+            watcher.moves_to(it.sequence + 1);
         }
-        from = next;
         if records.is_empty() {
+            watcher.moves_to(next);
             tokio::select! { biased;
                 () = sender.closed() => return Err(Gone),
-                () = events.wait(from) => (),
+                () = watcher.wait() => (),
             }
         }
     }

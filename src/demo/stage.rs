@@ -344,8 +344,9 @@ async fn start_daemon(
     let config = Checked { config, draft };
     let teller = timeline.clone();
     tokio::spawn(events.clone().attend());
+    let published = events.clone();
     let observer = move |event: &Event, now: Instant| {
-        events.publish(event, now);
+        published.publish(event, now);
         if let Some((tone, text)) = words::tell(event) {
             teller.say(Who::Daemon, tone, &text);
         }
@@ -359,7 +360,7 @@ async fn start_daemon(
     let (handle, daemon) =
         Service { clock, config, seed, vpp, limits, journal, choices: None, meter: meter.clone(), observer }
             .start();
-    let site = Site { handle: handle.clone(), meter, uses_vpp: true, counters: None };
+    let site = Site { handle: handle.clone(), meter, uses_vpp: true, counters: None, events };
     let visitors = tokio::spawn(Visitors { listener, clock, site }.attend());
     let running = tokio::spawn(async move {
         daemon.await;

@@ -100,6 +100,12 @@ catalogue! {
         "Reloads of the configuration: loaded, or refused as read, structural or semantic.");
     TURN = histogram("maglev_engine_turn_duration_seconds", &[],
         "Time that the engine took for one input.");
+    WATCHERS = gauge("maglev_event_watchers", &[],
+        "Streams of events that are open.");
+    EVENT_LAG = gauge("maglev_event_lag_seconds", &[],
+        "Age of the oldest event that is kept and that an open stream has yet to take; 0 while all have everything.");
+    EVENTS_MISSED = counter("maglev_events_missed_total", &[],
+        "Events that a stream came too late for, all streams together; each was told of its gap.");
     BUILD = gauge("maglev_build_info", &["version"],
         "1, with this program's version as label.");
 }

@@ -193,7 +193,7 @@ impl Page {
     }
 
     fn daemon(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Picture { totals, phase, reasons, .. } = &self.picture;
+        let Picture { totals, phase, reasons, lag, .. } = &self.picture;
         let mut family = begin(out, &list::WARMUP_PHASE)?;
         for one in [Phase::HandsOff, Phase::Release, Phase::Over] {
             let labels = Labels(&list::WARMUP_PHASE, &[one.word()]);
@@ -210,6 +210,9 @@ impl Page {
             count_one(&mut family, &Labels(&list::RELOADS, &[result]), *count)?;
         }
         histogram(begin(out, &list::TURN)?, &totals.turns)?;
+        begin(out, &list::WATCHERS)?.encode_gauge(&(lag.watchers as u64))?;
+        begin(out, &list::EVENT_LAG)?.encode_gauge(&lag.behind.as_secs_f64())?;
+        begin(out, &list::EVENTS_MISSED)?.encode_counter(&lag.missed, None::<&Exemplar<NoLabelSet, f64>>)?;
         let labels = Labels(&list::BUILD, &[env!("CARGO_PKG_VERSION")]);
         begin(out, &list::BUILD)?.encode_family(&labels)?.encode_gauge(&1u32)
     }

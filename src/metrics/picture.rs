@@ -9,6 +9,7 @@ use maglev_core::warmup::Phase;
 use maglev_core::{Engine, Instant};
 
 use crate::daemon::{Handle, Stopped};
+use crate::events::{Events, Lag};
 
 use super::Meter;
 use super::counters::{Counters, Shown};
@@ -32,6 +33,8 @@ pub struct Site {
     pub uses_vpp: bool,
     /// What VPP counts, if it is read.
     pub counters: Option<Counters>,
+    /// Who watches.
+    pub events: Events,
 }
 
 /// Everything that metrics show.
@@ -46,6 +49,7 @@ pub struct Picture {
     pub(super) reasons: Vec<String>,
     /// Looked at last, and for metrics only; `None` if VPP's counters are not in use.
     pub(super) counters: Option<Shown>,
+    pub(super) lag: Lag,
 }
 
 #[derive(Debug)]
@@ -113,10 +117,13 @@ impl Site {
                 frontends: Vec::new(),
                 reasons,
                 counters: None,
+                lag: Lag::default(),
             };
             (picture, troubles)
         };
         let (mut picture, troubles) = self.handle.ask(summary).await?;
+        // Not in the loop: a look at a thousand watchers takes longer than one may keep it.
+        picture.lag = self.events.lag(picture.now);
         picture.backends = self.backends().await?;
         picture.frontends = self.frontends().await?;
         for frontend in &mut picture.frontends {

@@ -1,6 +1,7 @@
 //! The API of the real daemon in this process, asked by a real client over real sockets.
 
 mod groups;
+mod lag;
 mod limits;
 mod standard;
 mod tls;

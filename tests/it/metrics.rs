@@ -1,7 +1,7 @@
 //! What the daemon tells over HTTP, asked as Prometheus and load balancers ask.
 
 mod catalogue;
-mod client;
+pub mod client;
 mod counters;
 mod outages;
 // All of it is test code; the attribute lets clippy know.

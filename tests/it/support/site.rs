@@ -212,9 +212,9 @@ impl Site {
     pub async fn serve_metrics(&self) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let Daemon { handle, meter, counters, .. } = self.daemon();
-        let counters = counters.clone();
-        let site = metrics::Site { handle: handle.clone(), meter: meter.clone(), uses_vpp: true, counters };
+        let Daemon { handle, meter, counters, records, .. } = self.daemon();
+        let (handle, meter, events) = (handle.clone(), meter.clone(), records.clone());
+        let site = metrics::Site { handle, meter, uses_vpp: true, counters: counters.clone(), events };
         tokio::spawn(Visitors { listener, clock: self.clock, site }.attend());
         address
     }
