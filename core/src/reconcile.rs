@@ -327,10 +327,12 @@ fn walk(want: &Want, seen: &Seen, mut visit: impl FnMut(&Server, Option<Weight>)
 /// Brings the owed flushes in line with what is wanted and what VPP holds, before a VIP is planned.
 ///
 /// `first` is this process's first sync of the VIP: what VPP already holds at 0 is then not flushed again, unless an
-/// operator's act of this process asks for it.
-pub fn settle(debts: &mut Debts, want: &Want, seen: &Seen, first: bool) {
+/// operator's act of this process asks for it. `acked` is what VPP has acknowledged: a server that is being deleted has
+/// flows to flush until then, should the call be lost.
+pub fn settle(debts: &mut Debts, want: &Want, acked: Option<&Seen>, seen: &Seen, first: bool) {
     debts.retain(|server, debt| {
-        let weight = seen.weight(*server);
+        let acked = acked.filter(|_| !mutant!(DebtLapsesEarly)).and_then(|acked| acked.weight(*server));
+        let weight = seen.weight(*server).or(acked);
         let wanted = want.servers.binary_search_by_key(server, |server| server.address).is_ok();
         let is_old = first && weight == Some(Weight::ZERO) && !mutant!(BaselineIgnored);
         wanted && weight.is_some() && !(is_old && (!debt.by_operator || mutant!(DisableBeforeSyncForgotten)))

@@ -136,7 +136,7 @@ impl Dataplane {
     fn settle(&mut self, ctx: &Context<'_>, key: VipKey, frontend: &Frontend) {
         let Some(vip) = self.vips.get_mut(&key) else { return };
         if let Some(seen) = &vip.expected {
-            reconcile::settle(&mut vip.debts, &frontend.want, seen, !vip.met);
+            reconcile::settle(&mut vip.debts, &frontend.want, vip.acked.as_ref(), seen, !vip.met);
             // A lowering under way may be refused: only what VPP has acknowledged is empty.
             let is_empty = vip.acked.as_ref().is_some_and(|acked| !acked.is_positive());
             let leaves_zero = is_empty && !seen.is_positive() && frontend.want.is_positive();

@@ -43,7 +43,7 @@ struct Case {
 fn case(want: Want, seen: Option<Seen>) -> Case {
     let mut debts = Debts::new();
     if let Some(seen) = &seen {
-        settle(&mut debts, &want, seen, true);
+        settle(&mut debts, &want, Some(seen), seen, true);
     }
     Case { want, seen, debts, flush_vip: false, flushes_wait: false, refused: None, room: 64 }
 }
