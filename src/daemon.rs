@@ -60,6 +60,8 @@ pub trait Ports {
     fn hears(&mut self, _input: &Input, _now: Instant) {}
     /// The engine has made its step; its actions are posted next.
     fn steps(&mut self, _engine: &Engine, _actions: &[Action]) {}
+    /// The loop has answered a question that it took up at this time, without a step of the engine.
+    fn answered(&mut self, _began: Instant) {}
 }
 
 /// Runs until the engine says [`Action::Exit`].
@@ -99,7 +101,10 @@ pub async fn run<C: Clock, V: Future<Output = ()>>(
         let (offered, audit) = announced(&control);
         let input = match desk.open(control, &engine, now) {
             Turn::Input(input) => input,
-            Turn::Served => continue,
+            Turn::Served => {
+                ports.answered(now);
+                continue;
+            }
         };
         if let Some(draft) = offered {
             ports.offers(&draft);

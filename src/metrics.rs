@@ -15,9 +15,11 @@ mod counters;
 mod exposition;
 mod picture;
 mod server;
+mod stream;
 mod tally;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use maglev_core::{Action, Engine, Event, Input, Instant};
 
@@ -44,6 +46,11 @@ impl Meter {
     /// People are told this, at `now`.
     pub fn tells(&self, event: &Event, now: Instant) {
         self.with(|tally| tally.tells(event, now));
+    }
+
+    /// The loop has answered a question, and had no time for anything else meanwhile.
+    pub fn answered(&self, took: Duration) {
+        self.with(|tally| tally.totals.questions.observe(took));
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut Tally) -> T) -> T {

@@ -157,4 +157,8 @@ impl<O: FnMut(&Event, Instant)> Ports for Wires<O> {
             journal.steps(engine, actions);
         }
     }
+
+    fn answered(&mut self, began: Instant) {
+        self.meter.answered(self.clock.now().since(began));
+    }
 }

@@ -34,7 +34,9 @@ use core::time::Duration;
 pub use parts::{BackendDetail, Part, WarmupView};
 pub use plan::{Plan, PlannedCall, When, Wish};
 pub use reasons::WeightReason;
-pub use view::{AWAITED_MAX, BackendView, FrontendView, HoldView, MemberView, PoolView, ServerView, View};
+pub use view::{
+    AWAITED_MAX, BackendView, Depth, FrontendView, HoldView, MemberView, PoolView, ServerView, View,
+};
 
 /// SIGTERM gives calls under way, and a recreate that has begun, this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);

@@ -139,7 +139,7 @@ impl Printer {
                 for (name, cell) in pairs.iter().filter(|(_, cell)| !cell.text.is_empty()) {
                     table.add_row([TableCell::new(format!("{name}:")), self.cell(cell)]);
                 }
-                finished(&table)
+                finished(table)
             }
             Block::Rows { rows, empty, .. } if rows.is_empty() => format!("{empty}\n"),
             Block::Rows { head, rows, .. } => {
@@ -148,7 +148,7 @@ impl Printer {
                 for row in rows {
                     table.add_row(row.iter().map(|cell| self.cell(cell)));
                 }
-                finished(&table)
+                finished(table)
             }
         }
     }
@@ -182,8 +182,7 @@ impl Printer {
 }
 
 /// Without the padding at both ends of each line.
-fn finished(table: &Table) -> String {
-    let mut table = table.clone();
+fn finished(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

@@ -1,14 +1,10 @@
 //! Messages of the API as one kind of value, from which every output is made.
 //!
-//! A message becomes a value by its description, field by field in the order of their numbers, so no field can be
-//! forgotten, and each is always there: absent ones are null. The names of fields are the protocol's.
+//! Each field is always there: absent ones are null. The names of fields are the protocol's. `decode.rs` makes values.
 
-use std::sync::LazyLock;
+mod decode;
 
-use maglev_proto::{FILE_DESCRIPTOR_SET, Message, Timestamp};
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value as Field,
-};
+use maglev_proto::Timestamp;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// A value.
@@ -29,8 +25,10 @@ pub enum Value {
     /// Several.
     List(Vec<Self>),
     /// Named ones, in the order in which they are shown.
-    Map(Vec<(String, Self)>),
+    Map(Vec<(&'static str, Self)>),
 }
+
+pub use decode::of;
 
 static NULL: Value = Value::Null;
 
@@ -39,7 +37,7 @@ impl Value {
     pub fn at(&self, path: &str) -> &Self {
         path.split('.').fold(self, |value, name| {
             let Self::Map(fields) = value else { return &NULL };
-            fields.iter().find(|(key, _)| key == name).map_or(&NULL, |(_, value)| value)
+            fields.iter().find(|(key, _)| *key == name).map_or(&NULL, |(_, value)| value)
         })
     }
 
@@ -75,8 +73,8 @@ impl Value {
 }
 
 /// A map of these fields.
-pub fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+pub fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
+    Value::Map(fields.into())
 }
 
 /// A time span for people: two units at most.
@@ -103,83 +101,6 @@ pub fn span(seconds: f64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a float of 1970 is good to a microsecond")]
 pub fn seconds_between(from: &Timestamp, to: &Timestamp) -> f64 {
     (to.seconds - from.seconds) as f64 + f64::from(to.nanos - from.nanos) / 1e9
-}
-
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    DescriptorPool::decode(FILE_DESCRIPTOR_SET)
-        .expect("the description is made with the types, by one compiler")
-});
-
-/// A message of `maglev.v1` by its name.
-pub fn of<M: Message>(name: &str, message: &M) -> Value {
-    let described = POOL.get_message_by_name(&format!("maglev.v1.{name}"));
-    let described = described.expect("the caller names a message of the protocol");
-    let dynamic = DynamicMessage::decode(described, message.encode_to_vec().as_slice());
-    fields(&dynamic.expect("a message of this type was encoded just now"))
-}
-
-fn fields(message: &DynamicMessage) -> Value {
-    let mut all: Vec<FieldDescriptor> = message.descriptor().fields().collect();
-    all.sort_by_key(FieldDescriptor::number);
-    let mut shown = Vec::new();
-    for field in all {
-        let is_there = !field.supports_presence() || message.has_field(&field);
-        let is_choice = field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic());
-        if is_there {
-            shown.push((field.name().to_owned(), value(&message.get_field(&field), &field.kind())));
-        } else if !is_choice {
-            shown.push((field.name().to_owned(), Value::Null));
-        }
-    }
-    Value::Map(shown)
-}
-
-fn value(field: &Field, kind: &Kind) -> Value {
-    match field {
-        Field::Bool(it) => Value::Bool(*it),
-        Field::U32(it) => Value::Number((*it).into()),
-        Field::U64(it) => Value::Number(*it),
-        Field::I32(it) => Value::Number(u64::try_from(*it).unwrap_or_default()),
-        Field::I64(it) => Value::Number(u64::try_from(*it).unwrap_or_default()),
-        Field::F32(it) => Value::Seconds((*it).into()),
-        Field::F64(it) => Value::Seconds(*it),
-        Field::String(it) => Value::Text(it.clone()),
-        Field::Bytes(it) => Value::Text(String::from_utf8_lossy(it).into_owned()),
-        Field::EnumNumber(number) => word(*number, kind),
-        Field::List(items) => Value::List(items.iter().map(|item| value(item, kind)).collect()),
-        // The protocol has none.
-        Field::Map(_) => Value::Null,
-        Field::Message(message) => known(message).unwrap_or_else(|| fields(message)),
-    }
-}
-
-/// `STATE_UP` of `State` is `up`; `STATE_UNSPECIFIED` is null.
-fn word(number: i32, kind: &Kind) -> Value {
-    let Kind::Enum(described) = kind else { return Value::Null };
-    let Some(named) = described.get_value(number) else { return Value::Text(format!("unknown-{number}")) };
-    let none = described.get_value(0).map(|zero| zero.name().to_owned()).unwrap_or_default();
-    if number == 0 && none.ends_with("UNSPECIFIED") {
-        return Value::Null;
-    }
-    let prefix = none.strip_suffix("UNSPECIFIED").unwrap_or_default();
-    let word = named.name().strip_prefix(prefix).unwrap_or(named.name());
-    Value::Text(word.to_ascii_lowercase().replace('_', "-"))
-}
-
-/// Times and spans.
-fn known(message: &DynamicMessage) -> Option<Value> {
-    let number = |name: &str| message.get_field_by_name(name);
-    let seconds = || number("seconds").and_then(|it| it.as_i64()).unwrap_or_default();
-    let nanos = || number("nanos").and_then(|it| it.as_i32()).unwrap_or_default();
-    match message.descriptor().full_name() {
-        "google.protobuf.Timestamp" => Some(Value::Time(Timestamp { seconds: seconds(), nanos: nanos() })),
-        "google.protobuf.Duration" => {
-            let zero = Timestamp::default();
-            let end = Timestamp { seconds: seconds(), nanos: nanos() };
-            Some(Value::Seconds(seconds_between(&zero, &end)))
-        }
-        _ => None,
-    }
 }
 
 impl Serialize for Value {

@@ -141,13 +141,18 @@ fn author(by: &Author) -> v1::Author {
     }
 }
 
-pub(super) fn frontend(view: &FrontendView, brief: bool, wall: Wall) -> v1::Frontend {
-    let pools = if brief { &[][..] } else { &view.pools };
-    let pools = pools.iter().map(|pool| {
+pub(super) fn frontend(view: &FrontendView, wall: Wall) -> v1::Frontend {
+    let pools = view.pools.iter().map(|pool| {
         let mut members: Vec<v1::Member> =
             pool.members.iter().map(|it| member(&view.name, &pool.name, it)).collect();
         members.sort_by(|a, b| a.backend.cmp(&b.backend));
-        v1::Pool { name: pool.name.clone(), active: pool.is_active, members }
+        v1::Pool {
+            name: pool.name.clone(),
+            active: pool.is_active,
+            members,
+            members_total: count(pool.members_total),
+            members_up: count(pool.members_up),
+        }
     });
     v1::Frontend {
         name: view.name.clone(),

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use maglev_core::Clock as _;
-use maglev_core::engine::Part;
+use maglev_core::engine::{Depth, Part};
 use maglev_core::warmup::Phase;
 use maglev_proto::v1;
 use tokio::sync::mpsc;
@@ -55,6 +55,10 @@ where
     ReceiverStream::new(receiver)
 }
 
+const fn depth(is_brief: bool) -> Depth {
+    if is_brief { Depth::Brief } else { Depth::Whole }
+}
+
 impl Maglev {
     pub(super) const fn wall(&self) -> Wall {
         self.wall
@@ -97,11 +101,12 @@ impl Maglev {
         parts(None, move |after| {
             let (handle, request) = (handle.clone(), request.clone());
             async move {
-                let Part { items, next } =
-                    handle.ask(move |engine, _| engine.frontend_views_after(after)).await?;
+                let Part { items, next } = handle
+                    .ask(move |engine, _| engine.frontend_views_after(after, depth(request.brief)))
+                    .await?;
                 let wanted =
                     items.iter().filter(|it| request.names.is_empty() || request.names.contains(&it.name));
-                let frontends = wanted.map(|it| convert::frontend(it, request.brief, wall)).collect();
+                let frontends = wanted.map(|it| convert::frontend(it, wall)).collect();
                 Ok((v1::ListFrontendsResponse { frontends }, next.map(Some)))
             }
         })
@@ -111,7 +116,7 @@ impl Maglev {
         let asked = name.clone();
         let found = self.api.handle.ask(move |engine, _| engine.frontend_named(&asked)).await?;
         let view = found.ok_or_else(|| error::not_found("frontend", &name))?;
-        Ok(convert::frontend(&view, false, self.wall()))
+        Ok(convert::frontend(&view, self.wall()))
     }
 
     pub(super) fn backends(&self, request: v1::ListBackendsRequest) -> Parts<v1::ListBackendsResponse> {
@@ -119,7 +124,8 @@ impl Maglev {
         parts(None::<String>, move |after| {
             let (handle, request) = (handle.clone(), request.clone());
             async move {
-                let asked = handle.ask(move |engine, _| engine.backend_views_after(after.as_deref()));
+                let asked = handle
+                    .ask(move |engine, _| engine.backend_views_after(after.as_deref(), depth(request.brief)));
                 let Part { items, next } = asked.await?;
                 let is_wanted = |it: &v1::Backend| {
                     (request.names.is_empty() || request.names.contains(&it.name))

@@ -55,14 +55,13 @@ impl Buckets {
         self.sum.as_secs_f64()
     }
 
-    /// How many there were.
-    pub(super) fn count(&self) -> u64 {
-        self.counts.iter().sum()
+    /// Upper bounds in seconds, ascending, without the last bucket's, which has none.
+    pub(super) fn bounds(&self) -> impl Iterator<Item = f64> {
+        self.bounds.iter().map(Duration::as_secs_f64)
     }
 
-    /// Upper bounds in seconds with the count of each bucket alone.
-    pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
-        let bounds = self.bounds.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
-        bounds.zip(self.counts.iter().copied()).collect()
+    /// The count of each bucket alone.
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
     }
 }

@@ -2,7 +2,27 @@
 //!
 //! Names and labels of the first group are those of Go's vpp-maglev, so that its dashboards carry over.
 
-use prometheus_client::metrics::MetricType;
+/// What a value of a family means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only rises while the process lives.
+    Counter,
+    /// As it is now.
+    Gauge,
+    /// How many durations were at most so long.
+    Histogram,
+}
+
+impl Kind {
+    /// As the exposition has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
 
 /// One family of series.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +30,7 @@ pub struct Metric {
     /// As exposed, `_total` included.
     pub name: &'static str,
     /// Counter, gauge or histogram.
-    pub kind: MetricType,
+    pub kind: Kind,
     /// In their order.
     pub labels: &'static [&'static str],
     /// One sentence, with the unit if the name does not have it.
@@ -18,15 +38,15 @@ pub struct Metric {
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: MetricType::Counter, labels, help }
+    Metric { name, kind: Kind::Counter, labels, help }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: MetricType::Gauge, labels, help }
+    Metric { name, kind: Kind::Gauge, labels, help }
 }
 
 const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: MetricType::Histogram, labels, help }
+    Metric { name, kind: Kind::Histogram, labels, help }
 }
 
 macro_rules! catalogue {
@@ -100,6 +120,8 @@ catalogue! {
         "Reloads of the configuration: loaded, or refused as read, structural or semantic.");
     TURN = histogram("maglev_engine_turn_duration_seconds", &[],
         "Time that the engine took for one input.");
+    QUESTION = histogram("maglev_engine_question_duration_seconds", &[],
+        "Time that the loop took to answer one question of the API or of a scrape, during which nothing else was decided.");
     WATCHERS = gauge("maglev_event_watchers", &[],
         "Streams of events that are open.");
     EVENT_LAG = gauge("maglev_event_lag_seconds", &[],

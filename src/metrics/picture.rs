@@ -57,7 +57,7 @@ pub(super) struct Backend {
     pub(super) name: Arc<str>,
     pub(super) state: State,
     pub(super) counter: u8,
-    pub(super) probed: Option<Probed>,
+    pub(super) probed: Option<Arc<Probed>>,
     slot: u32,
     fault: Option<String>,
 }
@@ -79,6 +79,16 @@ pub(super) struct Member {
     pub(super) pool: u16,
     pub(super) weight: u8,
     pub(super) effective: u8,
+}
+
+/// Names of backends by their slot.
+pub(super) struct Names<'a>(Vec<Option<&'a str>>);
+
+impl<'a> Names<'a> {
+    /// The name of a member's backend; `None` if a reload took it away between two questions.
+    pub(super) fn of(&self, member: &Member) -> Option<&'a str> {
+        self.0.get(member.slot as usize).copied().flatten()
+    }
 }
 
 impl Site {
@@ -229,10 +239,14 @@ impl Picture {
         &self.reasons
     }
 
-    /// The name of a member's backend; `None` if a reload took it away between two questions.
-    pub(super) fn name_of(&self, member: &Member) -> Option<&str> {
-        let at = self.backends.binary_search_by_key(&member.slot, |backend| backend.slot).ok()?;
-        Some(&self.backends[at].name)
+    /// The names of all backends.
+    pub(super) fn names(&self) -> Names<'_> {
+        let mut by_slot = Vec::new();
+        for backend in &self.backends {
+            by_slot.resize(backend.slot as usize, None);
+            by_slot.push(Some(&*backend.name));
+        }
+        Names(by_slot)
     }
 
     fn gather_reasons(&mut self) {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -20,6 +20,7 @@ use crate::clock::{SystemClock, wall_time};
 
 use super::exposition;
 use super::picture::Site;
+use super::stream::{self, Stream};
 
 /// Visitors at once. More wait in the kernel's queue; Prometheus needs one.
 const VISITORS_MAX: usize = 16;
@@ -68,6 +69,9 @@ impl Visitors {
     }
 }
 
+/// A text that is there, or one that is being written.
+type Body = Either<Full<Bytes>, Stream>;
+
 /// One request, one answer: there is no second request to wait for, so nobody keeps a place for nothing.
 async fn visit(stream: TcpStream, site: Site, easel: Arc<Semaphore>) {
     let service = service_fn(|request: Request<Incoming>| {
@@ -80,7 +84,7 @@ async fn visit(stream: TcpStream, site: Site, easel: Arc<Semaphore>) {
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: &Request<Incoming>, site: &Site, easel: &Semaphore) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, site: &Site, easel: &Semaphore) -> Response<Body> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET and HEAD\n".to_owned());
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -97,21 +101,20 @@ async fn answer(request: &Request<Incoming>, site: &Site, easel: &Semaphore) -> 
     }
 }
 
-async fn metrics(site: &Site, easel: &Semaphore) -> Response<Full<Bytes>> {
-    let _turn = easel.acquire().await;
+async fn metrics(site: &Site, easel: &Semaphore) -> Response<Body> {
+    let turn = easel.acquire().await;
     let picture = match site.picture_with_counters().await {
         Ok(picture) => picture,
         Err(stopped) => return page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("{stopped}\n")),
     };
-    // A large site is a hundred megabytes of text; no task of the runtime waits for it.
+    // A visitor that reads slowly keeps nobody else from a picture.
+    drop(turn);
     let since_1970 = wall_time().as_secs();
-    match tokio::task::spawn_blocking(move || exposition::text(picture, since_1970)).await {
-        Ok(text) => page(StatusCode::OK, exposition::CONTENT_TYPE, text),
-        Err(err) => page(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{err}\n")),
-    }
+    let body = stream::written(move |sink| exposition::write(&picture, since_1970, sink));
+    respond(StatusCode::OK, exposition::CONTENT_TYPE, Either::Right(body))
 }
 
-async fn ready(site: &Site, easel: &Semaphore) -> Response<Full<Bytes>> {
+async fn ready(site: &Site, easel: &Semaphore) -> Response<Body> {
     let _turn = easel.acquire().await;
     match site.picture().await {
         Ok(picture) if picture.reasons().is_empty() => page(StatusCode::OK, PLAIN, "ready\n".to_owned()),
@@ -123,8 +126,12 @@ async fn ready(site: &Site, easel: &Semaphore) -> Response<Full<Bytes>> {
     }
 }
 
-fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    respond(status, kind, Either::Left(Full::new(Bytes::from(text))))
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response

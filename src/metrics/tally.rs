@@ -1,6 +1,7 @@
 //! What is counted in the loop: cheap at every turn, and gone with the object that it is about.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use maglev_core::health::State;
 use maglev_core::input::{CallId, LocalFault, Outcome, ProbeId};
@@ -33,13 +34,15 @@ pub(super) struct Totals {
     pub(super) latency: Buckets,
     pub(super) lateness: Buckets,
     pub(super) turns: Buckets,
+    pub(super) questions: Buckets,
     pub(super) connected_since: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) totals: Totals,
-    pub(super) backends: BTreeMap<String, Probed>,
+    /// A picture shares what it shows, and what is counted meanwhile is counted in a copy.
+    pub(super) backends: BTreeMap<String, Arc<Probed>>,
     /// Probes under way: whose, and of which type.
     probing: BTreeMap<ProbeId, (String, &'static str)>,
     calls: BTreeMap<CallId, &'static str>,
@@ -65,6 +68,7 @@ impl Default for Tally {
             latency: Buckets::new(FINE),
             lateness: Buckets::new(FINE),
             turns: Buckets::new(FINE),
+            questions: Buckets::new(FINE),
             connected_since: None,
         };
         Self {
@@ -95,7 +99,7 @@ impl Tally {
                 if let Outcome::Inconclusive(_) = outcome {
                     *self.totals.inconclusive.entry(code).or_default() += 1;
                 }
-                let Some(backend) = self.backends.get_mut(&name) else { return };
+                let Some(backend) = self.backends.get_mut(&name).map(Arc::make_mut) else { return };
                 *backend.results.entry((kind, result, code)).or_default() += 1;
                 if !matches!(outcome, Outcome::Inconclusive(_)) {
                     backend.durations.entry(kind).or_insert_with(|| Buckets::new(PROBE)).observe(*took);
@@ -133,7 +137,7 @@ impl Tally {
                         continue;
                     };
                     if !self.backends.contains_key(&backend.name) {
-                        self.backends.insert(backend.name.clone(), Probed::new());
+                        self.backends.insert(backend.name.clone(), Probed::new().into());
                     }
                     self.probing.insert(order.probe, (backend.name.clone(), order.target.kind.word()));
                 }
@@ -163,8 +167,8 @@ impl Tally {
                 self.backends.remove(backend);
                 return;
             };
-            let counted = self.backends.entry(backend.clone()).or_insert_with(Probed::new);
-            *counted.transitions.entry((from.word(), to.word())).or_default() += 1;
+            let counted = self.backends.entry(backend.clone()).or_insert_with(|| Probed::new().into());
+            *Arc::make_mut(counted).transitions.entry((from.word(), to.word())).or_default() += 1;
             if matches!(to, State::Up | State::Down | State::Paused | State::Disabled) {
                 self.moved.insert(*address, now);
             }

@@ -14,7 +14,7 @@ use crate::warmup::Phase;
 
 use super::Engine;
 use super::reasons;
-use super::view::{BackendView, FrontendView, MemberView, backend_view};
+use super::view::{BackendView, Depth, FrontendView, MemberView, backend_view};
 
 /// Members of frontends that one question may look at: a few hundred microseconds.
 const MEMBERS_MAX: usize = 1_500;
@@ -62,34 +62,35 @@ pub struct WarmupView {
 
 impl Engine {
     /// Frontends in key order, from behind `after`.
-    pub fn frontend_views_after(&self, after: Option<VipKey>) -> Part<FrontendView, VipKey> {
+    pub fn frontend_views_after(&self, after: Option<VipKey>, depth: Depth) -> Part<FrontendView, VipKey> {
         let list = self.frontends.list();
         let first = after.map_or(0, |after| list.partition_point(|frontend| frontend.vip() <= after));
         let mut members = 0;
         let mut items = Vec::new();
         for at in first..list.len() {
-            members += list[at].members.len() + 10;
+            members +=
+                10 + if depth == Depth::Whole { list[at].members.len() } else { list[at].members.len() / 16 };
             // One frontend is never split, however large.
             if members > MEMBERS_MAX && !items.is_empty() {
                 return Part { items, next: Some(list[at - 1].vip()) };
             }
-            items.push(self.frontend_view(at));
+            items.push(self.frontend_view(at, depth));
         }
         Part { items, next: None }
     }
 
     /// The frontend of this name.
     pub fn frontend_named(&self, name: &str) -> Option<FrontendView> {
-        self.frontends.named(name).map(|at| self.frontend_view(at))
+        self.frontends.named(name).map(|at| self.frontend_view(at, Depth::Whole))
     }
 
     /// Backends ascending by name, from behind `after`.
-    pub fn backend_views_after(&self, after: Option<&str>) -> Part<BackendView, String> {
+    pub fn backend_views_after(&self, after: Option<&str>, depth: Depth) -> Part<BackendView, String> {
         let list = self.config.backends();
         let first = after.map_or(0, |after| list.partition_point(|backend| backend.name.as_str() <= after));
         let slots = &self.slot_of[first.min(self.slot_of.len())..];
         let chosen = slots.iter().take(BACKENDS_MAX).filter_map(|slot| self.slot(*slot));
-        let items: Vec<BackendView> = chosen.map(backend_view).collect();
+        let items: Vec<BackendView> = chosen.map(|backend| backend_view(backend, depth)).collect();
         let next = items.last().filter(|_| slots.len() > BACKENDS_MAX).map(|last| last.name.clone());
         Part { items, next }
     }
@@ -111,7 +112,7 @@ impl Engine {
                 memberships.push((frontend.name.clone(), pool, view));
             }
         }
-        Some(BackendDetail { backend: backend_view(backend), memberships, is_presumed })
+        Some(BackendDetail { backend: backend_view(backend, Depth::Whole), memberships, is_presumed })
     }
 
     /// Checks in use, each with the number of the backends that use it: those of a part of the backends, to be added up.

@@ -11,6 +11,7 @@ use crate::frontend::{Frontend, Member};
 use crate::health::State;
 use crate::input::{Author, Outcome};
 use crate::model::{Encap, VipKey, Weight};
+use crate::policy;
 use crate::reconcile::Seen;
 use crate::time::Instant;
 use crate::warmup::Phase;
@@ -84,6 +85,16 @@ impl BackendView {
     }
 }
 
+/// How much a view tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What an overview of a large site needs: frontends without members and servers, and of backends the latest result
+    /// and change only.
+    Brief,
+    /// Everything.
+    Whole,
+}
+
 /// One frontend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontendView {
@@ -135,8 +146,12 @@ pub struct PoolView {
     pub name: String,
     /// Whether it is the one that serves.
     pub is_active: bool,
-    /// Ascending by address.
+    /// Ascending by address; none in a brief view.
     pub members: Vec<MemberView>,
+    /// How many members it has.
+    pub members_total: usize,
+    /// How many of them are up.
+    pub members_up: usize,
 }
 
 /// One backend in a pool.
@@ -194,8 +209,10 @@ impl Engine {
             connected: self.dataplane.is_connected(),
             in_sync: self.dataplane.is_in_sync(),
             not_ready: self.not_ready().collect(),
-            backends: self.slots.iter().flatten().map(backend_view).collect(),
-            frontends: (0..self.frontends.list().len()).map(|at| self.frontend_view(at)).collect(),
+            backends: self.slots.iter().flatten().map(|it| backend_view(it, Depth::Whole)).collect(),
+            frontends: (0..self.frontends.list().len())
+                .map(|at| self.frontend_view(at, Depth::Whole))
+                .collect(),
         }
     }
 
@@ -232,7 +249,7 @@ impl Engine {
     }
 
     /// One frontend, by its position in key order.
-    pub(super) fn frontend_view(&self, at: usize) -> FrontendView {
+    pub(super) fn frontend_view(&self, at: usize, depth: Depth) -> FrontendView {
         let frontend = &self.frontends.list()[at];
         let vip = frontend.vip();
         let seen = self.dataplane.seen(vip);
@@ -251,23 +268,33 @@ impl Engine {
             in_vpp: self.dataplane.has_picture().then_some(seen.is_some()),
             out_of_sync: self.dataplane.trouble(vip).map(|(since, reason)| (since, reason.to_string())),
             standing: self.standing(frontend),
-            servers: servers(frontend, seen),
-            pools: self.pools(frontend, seen),
+            servers: if depth == Depth::Whole { servers(frontend, seen) } else { Vec::new() },
+            pools: self.pools(frontend, seen, depth),
             hold: self.hold_view(frontend, seen),
             revision: frontend.revision,
         }
     }
 
-    fn pools(&self, frontend: &Frontend, seen: Option<&Seen>) -> Vec<PoolView> {
-        let (verdicts, active) = reasons::verdicts(frontend);
+    fn pools(&self, frontend: &Frontend, seen: Option<&Seen>, depth: Depth) -> Vec<PoolView> {
+        let (verdicts, active) = match depth {
+            Depth::Whole => reasons::verdicts(frontend),
+            Depth::Brief => (Vec::new(), policy::active_pool(&frontend.entries())),
+        };
         let names = frontend.pools.iter().zip(0u16..);
         let mut pools: Vec<PoolView> = names
             .map(|(name, at)| PoolView {
                 name: name.clone(),
                 is_active: active == Some(at),
                 members: Vec::new(),
+                members_total: 0,
+                members_up: 0,
             })
             .collect();
+        for member in &frontend.members {
+            let pool = &mut pools[usize::from(member.pool)];
+            pool.members_total += 1;
+            pool.members_up += usize::from(member.standing.state == State::Up);
+        }
         for (member, verdict) in frontend.members.iter().zip(verdicts) {
             pools[usize::from(member.pool)].members.push(self.member_view(frontend, member, verdict, seen));
         }
@@ -348,7 +375,8 @@ fn servers(frontend: &Frontend, seen: Option<&Seen>) -> Vec<ServerView> {
     servers
 }
 
-pub(super) fn backend_view(backend: &Backend) -> BackendView {
+pub(super) fn backend_view(backend: &Backend, depth: Depth) -> BackendView {
+    let most = if depth == Depth::Whole { usize::MAX } else { 1 };
     BackendView {
         name: backend.name.clone(),
         address: backend.address,
@@ -359,8 +387,8 @@ pub(super) fn backend_view(backend: &Backend) -> BackendView {
         check: backend.check.as_ref().map(|check| (check.name.clone(), check.timing)),
         enabled: backend.enabled,
         last_outcome: backend.last_outcome.as_ref().map(ToString::to_string),
-        results: backend.results.iter().rev().cloned().collect(),
-        history: backend.history.iter().rev().cloned().collect(),
+        results: backend.results.iter().rev().take(most).cloned().collect(),
+        history: backend.history.iter().rev().take(most).cloned().collect(),
         due: backend.due,
         probing: backend.probe.is_some(),
         probes: backend.probes,

@@ -42,7 +42,9 @@ impl Look<'_> {
     }
 
     pub(super) async fn frontends(&mut self) -> Done {
-        let stream = self.client.list_frontends(v1::ListFrontendsRequest::default()).await?.into_inner();
+        // The table tells no members, and those of a large site are many.
+        let request = v1::ListFrontendsRequest { brief: self.is_for_people, ..Default::default() };
+        let stream = self.client.list_frontends(request).await?.into_inner();
         let all = parts(stream).await?.into_iter().flat_map(|part| part.frontends);
         let value = Value::List(all.map(|it| value::of("Frontend", &it)).collect());
         let blocks = view::frontends(&value, self.now().await?);
@@ -61,7 +63,8 @@ impl Look<'_> {
     }
 
     pub(super) async fn backends(&mut self) -> Done {
-        let stream = self.client.list_backends(v1::ListBackendsRequest::default()).await?.into_inner();
+        let request = v1::ListBackendsRequest { brief: self.is_for_people, ..Default::default() };
+        let stream = self.client.list_backends(request).await?.into_inner();
         let all = parts(stream).await?.into_iter().flat_map(|part| part.backends);
         let value = Value::List(all.map(|it| value::of("Backend", &it)).collect());
         let blocks = view::backends(&value, self.now().await?);

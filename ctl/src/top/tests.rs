@@ -26,6 +26,7 @@ fn picture() -> Picture {
         name: "primary".into(),
         active: true,
         members: vec![member("ams", v1::State::Up, 100), member("fra\x1b[2J", v1::State::Down, 0)],
+        ..v1::Pool::default()
     };
     let vip = v1::Vip {
         address: "203.0.113.80".into(),

@@ -7,14 +7,13 @@ use crate::value::Value;
 /// All of them, a row each.
 pub fn frontends(value: &Value, now: Now) -> Vec<Block> {
     let row = |it: &Value| {
-        let members: Vec<&Value> = it.list("pools").iter().flat_map(|pool| pool.list("members")).collect();
-        let up = members.iter().filter(|member| member.at("state").text() == "up").count();
+        let sum = |path: &str| it.list("pools").iter().map(|pool| pool.at(path).number()).sum::<u64>();
         vec![
             plain(it, "name"),
             Cell::plain(vip(it.at("vip"))),
             state(it, "state"),
             Cell::plain(serving(it).unwrap_or_else(|| "-".into())),
-            Cell::plain(format!("{up}/{}", members.len())),
+            Cell::plain(format!("{}/{}", sum("members_up"), sum("members_total"))),
             sync(it, now),
             plain(it, "description"),
         ]
