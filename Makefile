@@ -36,6 +36,7 @@ deny: ## dependencies and licences: ours always, cargo-deny as well where it is 
 	else echo 'cargo-deny is not installed: its bans, licenses and sources were checked by tidy::packages only'; fi
 
 bench: ## speed and memory beside their goals; `make bench ONLY=engine` measures one group
+	$(CARGO) build --locked --release -p maglev-ctl
 	$(CARGO) bench --locked --bench maglevd -- $(ONLY)
 
 snapshots: ## write snapshots anew; then read `git diff snapshots` as you would read code

@@ -6,17 +6,20 @@
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of a synthetic configuration")]
 
+mod api;
 mod engine;
 mod journal;
 mod latency;
 mod listener;
 mod memory;
+mod process;
 mod programming;
 mod table;
 mod vpp;
 #[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/it/support/vpp_process.rs"]
 mod vpp_process;
+mod watch;
 mod world;
 
 use table::Table;
@@ -29,6 +32,8 @@ const GROUPS: &[(&str, Measure)] = &[
     ("engine-reload", engine::reload),
     ("latency", latency::measure),
     ("programming", programming::measure),
+    ("api-show-and-scrape", api::show_and_scrape),
+    ("api-watch", watch::measure),
     ("memory", memory::measure),
     ("journal", journal::a_day),
 ];
