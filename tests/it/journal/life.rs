@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use maglev_core::{Input, Instant};
+use maglev_core::{Clock as _, Input, Instant};
 use maglev_journal::Run;
 use maglev_sim::replay::What;
 use maglevd::config::{Options, parse};
@@ -57,6 +58,8 @@ async fn after_kill_9_the_tail_is_there_and_the_next_start_moves_it_away() {
     let journal = site.file().with_file_name("journal");
     let mut daemon = start(&site, &journal);
     daemon.until("vpp-lb-sync-done");
+    // The journal has a thread of its own, which the log does not wait for.
+    until_it_has(&site, &journal, 40).await;
     drop(daemon);
     let first = assert_agrees(&journal);
     assert!(!first.has_ended && first.records > 20, "{first:?}");
@@ -88,6 +91,14 @@ async fn a_second_daemon_on_the_same_file_says_so_and_harms_nothing() {
     assert_eq!(daemon.end().0, 0);
     assert!(assert_agrees(&journal).has_ended);
     assert!(!journal.with_file_name("journal.1").exists());
+}
+
+async fn until_it_has(site: &Site, journal: &Path, lines: usize) {
+    let end = site.clock.now() + Duration::from_secs(20);
+    while fs::read(journal).map_or(0, |text| text.split(|byte| *byte == b'\n').count()) < lines {
+        assert!(site.clock.now() < end, "waited in vain for {lines} lines");
+        site.clock.sleep_until(site.clock.now() + Duration::from_millis(20)).await;
+    }
 }
 
 fn refused(path: &Path) -> String {
