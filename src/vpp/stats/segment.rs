@@ -114,11 +114,13 @@ impl<M: Memory> Segment<M> {
             let header = Header::read(&self.memory)?;
             if header.in_progress == 0 {
                 let found = self.read_once(&header, &read);
+                let after = Header::read(&self.memory);
                 // What fails while VPP changes it fails for that reason.
-                if Header::read(&self.memory)? == header {
+                if after.as_ref().is_ok_and(|after| *after == header) {
                     return found;
                 }
                 self.known = None;
+                after?;
             }
             std::thread::yield_now();
         }

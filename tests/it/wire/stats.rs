@@ -160,6 +160,24 @@ fn a_reading_never_mixes_two_epochs() {
     }
 }
 
+/// A change that ends in what we cannot read leaves nothing behind either: what is there again is read anew.
+#[test]
+fn a_reading_that_ends_in_a_refusal_keeps_nothing() {
+    for moment in 0..50 {
+        let shared = Shared::written(typical(), move |nth, bytes| {
+            if nth == moment {
+                bytes[0] = 3;
+                bytes[DIRECTORY - 8] = 3;
+            }
+        });
+        let mut segment = Segment::new(&shared);
+        let _ = segment.sample(&wanted());
+        *shared.bytes.borrow_mut() = typical();
+        shared.reads.set(moment + 1);
+        assert_eq!(segment.sample(&wanted()).unwrap(), expected(), "at {moment}");
+    }
+}
+
 /// Vectors grow in place without a new epoch.
 #[test]
 fn lengths_are_read_each_time() {
