@@ -10,6 +10,7 @@ pub mod journal;
 pub mod pen;
 pub mod scenario;
 pub mod seeds;
+pub mod stats;
 
 use std::collections::BTreeMap;
 
@@ -25,12 +26,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "scenario", run: scenario::run, must_see: scenario::must_see },
     Target { name: "frame", run: frame::run, must_see: frame::must_see },
     Target { name: "config", run: config::run, must_see: config::must_see },
     Target { name: "journal", run: journal::run, must_see: journal::must_see },
     Target { name: "choices", run: choices::run, must_see: choices::must_see },
+    Target { name: "stats", run: stats::run, must_see: stats::must_see },
 ];
 
 /// How often a target met what: without this, nobody would notice that all inputs end at the first byte.

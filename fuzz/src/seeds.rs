@@ -1,5 +1,7 @@
 //! What a fuzzer starts from: our fixtures, seeds of the mass, and a message of each kind.
 
+mod stats;
+
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "config" => ["config/good", "config/bad"].into_iter().flat_map(fixtures).collect(),
         "journal" => journals(),
         "choices" => choices(),
+        "stats" => stats::all(),
         other => panic!("there is no target {other}"),
     }
 }
