@@ -9,7 +9,6 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, KeyEvent};
 
-use crate::clean;
 use crate::failure::{Exit, Failure};
 use crate::flags::{self, Flags};
 use crate::grammar::{self, Verb};
@@ -146,20 +145,8 @@ impl<'a> Prompt<'a> {
         let begun =
             if is_open { words.pop().map(|word| word.text).unwrap_or_default() } else { String::new() };
         let words: Vec<String> = words.into_iter().map(|word| word.text).collect();
-        let names = self.session.asker(self.target.clone());
         let words = flags::without(&words).unwrap_or_default();
-        let hints = grammar::hints(&words, &begun, &names);
-        let width = hints.iter().map(|hint| hint.what.len()).max().unwrap_or(0);
-        let mut text: String = hints
-            .iter()
-            .map(|hint| format!("  {:<width$}  {}\n", hint.what, clean::text(&hint.about)))
-            .collect();
-        if text.is_empty() {
-            text = match grammar::parse(&words) {
-                Err(err) => format!("  {err}\n"),
-                Ok(_) => "  nothing may follow\n".into(),
-            };
-        }
+        let text = self.session.help(self.target.clone(), &words, &begun);
         // The prompt comes back whether or not it could be written.
         let _ = render::write(&text);
     }

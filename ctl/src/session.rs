@@ -4,11 +4,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::{Exit, Failure};
 use crate::flags::Flags;
-use crate::grammar::{self, Kind, Parsed, Verb};
+use crate::grammar::{self, Hint, Kind, Parsed, Verb};
 use crate::names::Asker;
 use crate::render::{self, Printer};
 use crate::target::Target;
-use crate::{command, shell, top, watch};
+use crate::{clean, command, shell, top, watch};
 
 /// What all commands of a process share.
 #[derive(Debug)]
@@ -33,11 +33,31 @@ impl Session {
         Asker { target, runtime: self.runtime.handle().clone() }
     }
 
-    /// Carries out the words of `flags`.
+    /// What may follow `words` and begins with `begun`, a line each.
+    pub fn help(&self, target: Target, words: &[String], begun: &str) -> String {
+        let hints = grammar::hints(words, begun, &self.asker(target));
+        let width = hints.iter().map(|hint| hint.what.len()).max().unwrap_or(0);
+        let line = |hint: &Hint| format!("  {:<width$}  {}\n", hint.what, clean::text(&hint.about));
+        if !hints.is_empty() {
+            return hints.iter().map(line).collect();
+        }
+        match grammar::parse(words) {
+            Err(err) => format!("  {err}\n"),
+            Ok(_) => "  nothing may follow\n".into(),
+        }
+    }
+
+    /// Carries out the words of `flags`; a `?` behind them asks what may follow.
     ///
     /// # Errors
     /// It was not carried out.
     pub fn carry_out(&self, flags: &Flags) -> Result<Exit, Failure> {
+        if let Some((last, words)) = flags.words.split_last()
+            && last == "?"
+        {
+            render::write(&self.help(Target::of(flags)?, words, ""))?;
+            return Ok(Exit::Done);
+        }
         let parsed = grammar::parse(&flags.words)?;
         let target = Target::of(flags)?;
         let printer = Printer::new(flags.output.unwrap_or_default());

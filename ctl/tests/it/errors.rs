@@ -78,3 +78,16 @@ fn help_and_version_need_no_daemon() {
     let (code, out, _) = outcome(&mut maglevc(&["--version"]));
     assert!(code == 0 && out.starts_with("maglevc "), "{out}");
 }
+
+#[test]
+fn a_question_mark_is_answered_without_a_prompt_too() {
+    let (code, out, err) = outcome(&mut maglevc(&["?"]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    for word in ["show", "set", "explain", "config", "sync", "watch", "top"] {
+        assert!(out.contains(&format!("  {word} ")), "{word} is missing:\n{out}");
+    }
+    let (code, out, _) = outcome(&mut maglevc(&["set", "backend", "ams", "?"]));
+    assert!(code == 0 && out.contains("  pause ") && !out.contains("weight"), "{out}");
+    let (code, out, _) = outcome(&mut maglevc(&["show", "nothing", "?"]));
+    assert!(code == 0 && out.contains("unknown word nothing"), "{out}");
+}
