@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::support::Served;
 use crate::support::site::{AMS, FRA, LON, file, frontend, table};
+use crate::support::{Served, shelf};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backend_is_paused_resumed_disabled_and_enabled() {
@@ -102,5 +102,42 @@ async fn commands_come_from_standard_input_too() {
     assert_eq!(complaint, "maglevc: there is no backend bru: there are ams, fra, lon\n");
     let states = site.json("show backends");
     assert_eq!((&states[0]["state"], &states[1]["state"]), (&"up".into(), &"paused".into()));
+    site.end().await;
+}
+
+/// What does not depend on when a probe ends or VPP answers: a backend without a check and in no frontend, a weight that is
+/// in force already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_change_answers_in_every_form() {
+    let mut site = Served::start().await;
+    let all = frontend("www", 80, "ams: {}, fra: {}");
+    let text = file(site.farm.port(), &all)
+        .replace("  frontends:", "    sta: { address: 127.0.0.29 }\n  frontends:");
+    let path = site.scratch.file("forms.yaml", &text);
+    site.told(&format!("config reload {path}"));
+    site.told("set frontend www pool only backend fra weight 7");
+    site.until_table("the weight is in force", &table(&[(80, &[(AMS, 100), (FRA, 7)])])).await;
+    while site.json("show vpp info")["in_sync"] != true {}
+    let reload = format!("config reload {path}");
+    let mut shelf = shelf();
+    shelf.add_filter(r#"("?(?:generation|next_sequence|revision)"?: +)\d+"#, "$1[number]");
+    shelf.add_filter(r#"("?stream"?: )"?[^",\n]+"?"#, "$1[process]");
+    for (name, lines) in [
+        ("set-backend-pause", vec!["set backend sta pause", "set backend sta resume"]),
+        ("set-backend-disable", vec!["set backend sta disable", "set backend sta enable"]),
+        ("set-weight", vec!["set frontend www pool only backend fra weight 7"]),
+        ("set-choices-confirmed", vec!["set choices confirmed"]),
+        ("sync", vec!["sync vpp lb state", "sync vpp lb state www"]),
+        ("show-events", vec!["show events level error"]),
+        ("config-reload", vec![&reload]),
+    ] {
+        let mut answers = String::new();
+        for output in ["table", "json", "yaml"] {
+            for line in &lines {
+                answers += &format!("> {line}\n{}\n", site.told(&format!("{line} -o {output}")));
+            }
+        }
+        shelf.bind(|| insta::assert_snapshot!(name, answers.replace(&path, "[file]")));
+    }
     site.end().await;
 }

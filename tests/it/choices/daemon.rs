@@ -5,6 +5,11 @@ use std::path::PathBuf;
 
 use maglev_core::model::Weight;
 use maglev_core::{Author, Command};
+use maglev_proto::v1::{self, maglev_client::MaglevClient};
+use maglevd::api::Doors;
+use tokio::net::TcpListener;
+use tonic::Code;
+use tonic::transport::Endpoint;
 
 use crate::support::binary::{maglevd, outcome};
 use crate::support::site::{AMS, FRA, LON, Site, file, frontend, table};
@@ -92,7 +97,14 @@ async fn after_a_loss_nobody_is_raised_until_an_operator_confirms() {
     assert_eq!(site.vpp.table(), drained);
     assert_eq!(site.vpp.writes().len(), before);
     assert_eq!((site.count("operator-choices-lost"), site.count("operator-choices-doubted")), (1, 1));
-    command(&site, Command::Confirm).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let _serving = site.api().serve(Doors { tcp: Some(listener), ..Doors::default() });
+    let mut client = MaglevClient::new(Endpoint::from_shared(address).unwrap().connect().await.unwrap());
+    let endless = v1::ConfirmChoicesRequest { why: "x".repeat(201) };
+    let refused = client.confirm_choices(endless).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+    client.confirm_choices(v1::ConfirmChoicesRequest { why: "ams is well".into() }).await.unwrap();
     site.until_table("ams serves", &table(&[(80, &[(AMS, 100), (FRA, 100), (LON, 100)])])).await;
     assert_eq!(not_ready(&site).await, "");
     site.stop().await;
