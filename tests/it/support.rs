@@ -4,7 +4,9 @@
 #[cfg(test)]
 pub mod backends;
 pub mod binary;
+pub mod golden;
 pub mod pki;
+pub mod recorded;
 pub mod scratch;
 pub mod segment;
 pub mod site;

@@ -7,6 +7,7 @@ mod goodbye;
 mod hazards;
 mod mischief;
 mod random;
+mod recorded;
 mod server;
 mod stats;
 mod verbose;

@@ -27,11 +27,13 @@ pub struct Settings {
     pub lb_plugin: bool,
     /// Sleep between two turns, so that a poll costs little; a moved clock then crawls from timer to timer.
     pub naps: bool,
+    /// Threads for packets beside the main one.
+    pub workers: u8,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { api_trace: true, lb_plugin: true, naps: true }
+        Self { api_trace: true, lb_plugin: true, naps: true, workers: 0 }
     }
 }
 
@@ -149,6 +151,18 @@ impl VppProcess {
         String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
     }
 
+    /// What VPP's own reader of the stats segment says of all counters whose names have one of these words.
+    pub fn stats_dump(&self, words: &[&str]) -> String {
+        let output = Command::new(binary().with_file_name("vpp_get_stats"))
+            .arg("socket-name")
+            .arg(self.stats_socket())
+            .arg("dump")
+            .args(words)
+            .output()
+            .expect("vpp_get_stats stands beside vpp");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Every request that VPP received, in order: the message's name and its fields, as VPP decoded them. What VPP
     /// tells its own trace at start-up is left out, and so is the handshake, which VPP does not trace.
     pub fn api_trace(&self) -> Vec<String> {
@@ -213,8 +227,9 @@ fn startup_conf(folder: &Path, prefix: &str, settings: Settings) -> String {
          memory {{ main-heap-size 256M main-heap-page-size 4K }}\n\
          buffers {{ buffers-per-numa 4096 default data-size 2048 page-size 4K }}\n\
          physmem {{ max-size 64M }}\n\
-         cpu {{ workers 0 }}\n\
+         cpu {{ workers {} }}\n\
          plugins {{ path {} plugin default {{ disable }} {lb} }}\n",
+        settings.workers,
         plugins().display()
     )
 }

@@ -5,28 +5,12 @@ use maglevd::vpp::answer::Answer;
 use maglevd::vpp::ask::{self, AsFilter, Ask};
 use maglevd::vpp::frame::{Decoder, HEADER_LEN, OUR_MARK, put_frame};
 
-/// Bytes of a commented frame: hex, `00*12` for repetition, `"text"`, and `#` up to the end of the line.
+use crate::support::golden;
+
+/// Bytes of a commented frame.
 fn frame(name: &str) -> Vec<u8> {
     let path = format!("{}/fixtures/vpp/{name}.hex", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{path}: {err}"));
-    let mut bytes = Vec::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap();
-        for (nth, part) in line.split('"').enumerate() {
-            if nth % 2 == 1 {
-                bytes.extend_from_slice(part.as_bytes());
-            } else {
-                part.split_whitespace().for_each(|word| bytes.extend(hex(word)));
-            }
-        }
-    }
-    bytes
-}
-
-fn hex(word: &str) -> Vec<u8> {
-    let (digits, times) = word.split_once('*').unwrap_or((word, "1"));
-    let pairs = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
-    pairs.collect::<Vec<_>>().repeat(times.parse().unwrap())
+    golden::bytes(&std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{path}: {err}")))
 }
 
 fn vip(address: &str, protocol: Protocol, port: u16) -> VipKey {
