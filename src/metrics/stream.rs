@@ -40,11 +40,18 @@ pub(super) struct Sink {
 
 impl io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// By itself, since a line is a dozen of these and the loop around `write` is longer than what it does.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.piece.len() + bytes.len() > PIECE {
             self.flush()?;
         }
         self.piece.extend_from_slice(bytes);
-        Ok(bytes.len())
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
