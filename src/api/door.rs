@@ -68,7 +68,7 @@ pub struct Doors {
 }
 
 /// Connections at once through each door; the next ones wait to be accepted. Whoever fills TCP does not keep the host's
-/// own operators out. One caller takes a quarter of a door at most; see [`Crowd`].
+/// own operators out. One caller takes a quarter of a door at most; plain TCP on loopback is let off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
     /// Through TCP.
