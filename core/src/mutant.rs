@@ -146,7 +146,6 @@ mutants! {
         BaselineIgnored "baseline-ignored" "5: the first sync flushes what VPP holds at 0 already"
         DisableBeforeSyncForgotten "disable-before-sync-forgotten" "5: the first sync forgets the flush of an operator's disable"
         DoneFlushStillOwed "done-flush-still-owed" "5: a flush that was acknowledged is owed again after a reconnect"
-        DebtLapsesEarly "debt-lapses-early" "5: a flush is not owed any more once the server's deletion is sent, not done"
         RefusedFlushForgotten "refused-flush-forgotten" "5: a flush that was refused is not owed any more"
         DisconnectForgetsFlushes "disconnect-forgets-flushes" "5: owed flushes do not survive a reconnect to the same VPP"
         NoFlushAfterCreate "no-flush-after-create" "6: a VIP that we created is not flushed after its last server"
