@@ -149,6 +149,11 @@ mod tests {
                 .to_owned()
                 + r#""sync_done":{"frontend":"","calls":0,"took":1.5}}"#
         );
+        // Words in a row have one length before all of them.
+        let states = vec![v1::State::Up.into(), v1::State::Down.into()];
+        let request = v1::ListBackendsRequest { states, ..v1::ListBackendsRequest::default() };
+        let words = Value::List(["up", "down"].map(|word| Value::Text(word.into())).into());
+        assert_eq!(of("ListBackendsRequest", &request).at("states"), &words);
         let member = of("Member", &v1::Member::default());
         assert_eq!((member.at("set_weight"), member.at("state")), (&Value::Null, &Value::Null));
         assert_eq!(member.at("configured_weight"), &Value::Number(0));

@@ -50,13 +50,18 @@ async fn served() -> (Served, Client, String) {
     let all = frontend("www", 80, "ams: {}, fra: { weight: 50 }") + &frontend("api", 81, "lon: {}");
     site.write(&file(site.farm.port(), &all));
     site.start();
+    let (serving, address) = open(&site, site.api(), Places::default()).await;
+    let client = client(&format!("http://{address}")).await;
+    (Served { site, serving }, client, address)
+}
+
+/// Opens both doors, and says where the one on TCP is.
+async fn open(site: &Site, api: Api, places: Places) -> (Serving, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut doors = Doors { tcp: Some(listener), ..Doors::default() };
-    doors.take_socket(&socket(&site)).await.unwrap();
-    let site = Served { serving: site.api().serve(doors), site };
-    let client = client(&format!("http://{address}")).await;
-    (site, client, address)
+    let mut doors = Doors { tcp: Some(listener), places, ..Doors::default() };
+    doors.take_socket(&socket(site)).await.unwrap();
+    (api.serve(doors), address)
 }
 
 fn socket(site: &Site) -> PathBuf {
@@ -451,12 +456,8 @@ async fn who_changes_things_too_often_is_told_how_long_to_wait() {
     let mut site = Site::new().await;
     site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}, fra: {}")));
     site.start();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let mut doors = Doors { tcp: Some(listener), ..Doors::default() };
-    doors.take_socket(&socket(&site)).await.unwrap();
     let slow = Rate { burst: 3, every: Duration::from_secs(3_600) };
-    let _serving = Api { changes: slow, ..site.api() }.serve(doors);
+    let (_serving, address) = open(&site, Api { changes: slow, ..site.api() }, Places::default()).await;
     let mut hasty = client(&format!("http://{address}")).await;
     for _ in 0..3 {
         hasty.pause_backend(named("ams")).await.unwrap();
@@ -480,16 +481,11 @@ async fn a_crowd_on_tcp_does_not_keep_the_hosts_own_people_out() {
     let mut site = Site::new().await;
     site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
     site.start();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let places = Places { tcp: 1, unix: 1 };
-    let mut doors = Doors { tcp: Some(listener), places, ..Doors::default() };
-    doors.take_socket(&socket(&site)).await.unwrap();
-    let _serving = site.api().serve(doors);
+    let (_serving, address) = open(&site, site.api(), Places { tcp: 1, unix: 1 }).await;
     let mut taken = client(&format!("http://{address}")).await;
     taken.get_daemon(v1::GetDaemonRequest {}).await.unwrap();
     // It speaks, and nobody hears it, as long as the only place is taken.
-    let mut waiting = TcpStream::connect(address).await.unwrap();
+    let mut waiting = TcpStream::connect(&address).await.unwrap();
     waiting.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut own = client(&format!("unix:{}", socket(&site).display())).await;
     own.get_daemon(v1::GetDaemonRequest {}).await.unwrap();

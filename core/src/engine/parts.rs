@@ -18,6 +18,8 @@ use super::view::{BackendView, Depth, FrontendView, MemberView, backend_view};
 
 /// Members of frontends that one question may look at: a few hundred microseconds.
 const MEMBERS_MAX: usize = 1_500;
+/// A member that is only counted takes less than such a part of the time.
+const BRIEF_SHARE: usize = 16;
 /// Backends that one question may look at.
 const BACKENDS_MAX: usize = 256;
 /// Frontends that a backend's details name at most.
@@ -65,11 +67,12 @@ impl Engine {
     pub fn frontend_views_after(&self, after: Option<VipKey>, depth: Depth) -> Part<FrontendView, VipKey> {
         let list = self.frontends.list();
         let first = after.map_or(0, |after| list.partition_point(|frontend| frontend.vip() <= after));
+        // A brief view only counts its members, and copies nothing of them.
+        let share = if depth == Depth::Brief { BRIEF_SHARE } else { 1 };
         let mut members = 0;
         let mut items = Vec::new();
         for at in first..list.len() {
-            members +=
-                10 + if depth == Depth::Whole { list[at].members.len() } else { list[at].members.len() / 16 };
+            members += 10 + list[at].members.len() / share;
             // One frontend is never split, however large.
             if members > MEMBERS_MAX && !items.is_empty() {
                 return Part { items, next: Some(list[at - 1].vip()) };

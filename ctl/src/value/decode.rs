@@ -57,8 +57,6 @@ struct Shown {
 enum Means {
     Bool,
     Number,
-    Signed,
-    Double,
     Text,
     /// By number.
     Word(BTreeMap<u64, Value>),
@@ -126,12 +124,6 @@ impl Shapes {
         Ok(match kind {
             Means::Bool => Value::Bool(decode_varint(bytes)? != 0),
             Means::Number => Value::Number(decode_varint(bytes)?),
-            Means::Signed => Value::Number(i64::try_from(decode_varint(bytes)?).map_or(0, i64::unsigned_abs)),
-            Means::Double => {
-                let (number, rest) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
-                *bytes = rest;
-                Value::Seconds(f64::from_le_bytes(*number))
-            }
             Means::Text => Value::Text(String::from_utf8_lossy(piece(bytes)?).into_owned()),
             Means::Word(words) => {
                 let number = decode_varint(bytes)?;
@@ -181,8 +173,7 @@ impl Shown {
             _ if field.is_list() => Some(Value::List(Vec::new())),
             _ if field.supports_presence() => Some(Value::Null),
             Means::Bool => Some(Value::Bool(false)),
-            Means::Number | Means::Signed => Some(Value::Number(0)),
-            Means::Double => Some(Value::Seconds(0.0)),
+            Means::Number => Some(Value::Number(0)),
             Means::Text => Some(Value::Text(String::new())),
             Means::Word(words) => words.get(&0).cloned(),
             Means::Message(_) => Some(Value::Null),
@@ -198,8 +189,6 @@ impl Means {
         match kind {
             Kind::Bool => Self::Bool,
             Kind::Uint32 | Kind::Uint64 => Self::Number,
-            Kind::Int32 | Kind::Int64 => Self::Signed,
-            Kind::Double => Self::Double,
             Kind::String | Kind::Bytes => Self::Text,
             Kind::Enum(described) => {
                 let values = described.values();
@@ -213,6 +202,9 @@ impl Means {
             }
             Kind::Message(described) => Self::Message(by_name[described.full_name()]),
             Kind::Float
+            | Kind::Double
+            | Kind::Int32
+            | Kind::Int64
             | Kind::Sint32
             | Kind::Sint64
             | Kind::Fixed32

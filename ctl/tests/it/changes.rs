@@ -117,7 +117,6 @@ async fn every_change_answers_in_every_form() {
     site.told(&format!("config reload {path}"));
     site.told("set frontend www pool only backend fra weight 7");
     site.until_table("the weight is in force", &table(&[(80, &[(AMS, 100), (FRA, 7)])])).await;
-    while site.json("show vpp info")["in_sync"] != true {}
     let reload = format!("config reload {path}");
     let mut shelf = shelf();
     shelf.add_filter(r#"("?(?:generation|next_sequence|revision)"?: +)\d+"#, "$1[number]");

@@ -9,12 +9,8 @@ async fn crowded(places: Places) -> (Served, String) {
     let mut site = Site::new().await;
     site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
     site.start();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let mut doors = Doors { tcp: Some(listener), places, ..Doors::default() };
-    doors.take_socket(&socket(&site)).await.unwrap();
-    let serving = site.api().serve(doors);
-    (Served { site, serving }, address)
+    let (serving, address) = open(&site, site.api(), places).await;
+    (Served { site, serving }, format!("http://{address}"))
 }
 
 async fn asked(client: &mut Client) -> Result<v1::Daemon, tonic::Status> {

@@ -95,10 +95,8 @@ async fn without_reflection_nothing_is_described() {
     let mut site = Site::new().await;
     site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
     site.start();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let doors = Doors { tcp: Some(listener), ..Doors::default() };
-    let _serving = Api { reflection: false, ..site.api() }.serve(doors);
+    let silent = Api { reflection: false, ..site.api() };
+    let (_serving, address) = open(&site, silent, Places::default()).await;
     let mut client = ServerReflectionClient::new(channel(&address).await);
     let request = ServerReflectionRequest {
         host: String::new(),

@@ -12,13 +12,18 @@ use crate::support::vpp_process::VppProcess;
 const STREAM: &str = "packet-generator new { name burst limit 9 node ip4-input size 96-96 interface pg0 data \
     { TCP: 10.9.9.1 -> 192.0.2.1 TCP: 1000-1008 -> 80 incrementing 8 } }";
 
-#[test]
-#[ignore = "needs a real VPP"]
-fn every_packet_is_found() {
-    let mut vpp = VppProcess::start();
+fn with_an_interface() -> VppProcess {
+    let vpp = VppProcess::start();
     for line in traffic::INTERFACE {
         vpp.vppctl(line);
     }
+    vpp
+}
+
+#[test]
+#[ignore = "needs a real VPP"]
+fn every_packet_is_found() {
+    let mut vpp = with_an_interface();
     let mut segment = stats::open(&vpp.stats_socket()).unwrap();
     let first = segment.sample(&Wanted { vips: vec![1], ..Wanted::default() }).unwrap();
     assert!(first.boot_time > 1_700_000_000, "{first:?}");
@@ -59,10 +64,7 @@ fn every_packet_is_found() {
 #[tokio::test]
 #[ignore = "needs a real VPP"]
 async fn a_visit_finds_where_packets_are_counted() {
-    let vpp = VppProcess::start();
-    for line in traffic::INTERFACE {
-        vpp.vppctl(line);
-    }
+    let vpp = with_an_interface();
     vpp.vppctl("lb conf ip4-src-address 192.0.2.250");
     for line in [
         "vip 192.0.2.9/32 protocol tcp port 80 encap gre4 new_len 1024",
@@ -102,10 +104,7 @@ async fn a_visit_finds_where_packets_are_counted() {
 #[tokio::test]
 #[ignore = "needs a real VPP"]
 async fn unresolved_servers_do_not_share_counters() {
-    let vpp = VppProcess::start();
-    for line in traffic::INTERFACE {
-        vpp.vppctl(line);
-    }
+    let vpp = with_an_interface();
     vpp.vppctl("lb conf ip4-src-address 192.0.2.250");
     vpp.vppctl("lb vip 192.0.2.1/32 protocol tcp port 80 encap gre4 new_len 1024");
     let servers = ["10.0.0.1", "10.0.0.2", "10.9.8.7", "10.9.8.8"];
