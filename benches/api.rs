@@ -23,8 +23,8 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const READY_MAX: Duration = Duration::from_secs(180);
 const GLANCE: Duration = Duration::from_millis(200);
 const TIMES: usize = 20;
-/// Bytes of an answer that are looked at: what the loop took stands at the end of a scrape.
-const TAIL: usize = 64 << 10;
+/// Bytes that are read at once. What the loop took stands in the last of them.
+const PIECE: usize = 256 << 10;
 const SHOW_MAX: Duration = Duration::from_millis(200);
 const SCRAPE_MAX: Duration = Duration::from_millis(250);
 
@@ -63,16 +63,30 @@ fn get(page: SocketAddr, path: &str, tail: &mut Vec<u8>) -> Option<()> {
     let mut stream = TcpStream::connect(page).ok()?;
     // Not 1.1: without chunks, whose lines would stand between those of the text.
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-    tail.clear();
-    let mut piece = vec![0; 2 * TAIL];
+    // The two latest pieces: to move all the bytes about once more would be a part of what is measured.
+    let (mut piece, mut before) = (vec![0; PIECE], Vec::new());
     loop {
-        let count = stream.read(&mut piece).ok()?;
-        if count == 0 {
+        let count = fill(&mut stream, &mut piece)?;
+        if count < PIECE {
+            before.extend_from_slice(&piece[..count]);
+            *tail = before;
             return Some(());
         }
-        tail.extend_from_slice(&piece[..count]);
-        tail.drain(..tail.len().saturating_sub(TAIL));
+        before.resize(PIECE, 0);
+        std::mem::swap(&mut piece, &mut before);
     }
+}
+
+/// Reads until `piece` is full or nothing more comes.
+fn fill(stream: &mut TcpStream, piece: &mut [u8]) -> Option<usize> {
+    let mut filled = 0;
+    while filled < piece.len() {
+        match stream.read(&mut piece[filled..]).ok()? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Some(filled)
 }
 
 /// From the start of the client's process to its end, with all that it printed read.

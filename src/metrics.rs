@@ -13,6 +13,8 @@ mod buckets;
 pub mod catalogue;
 mod counters;
 mod exposition;
+mod family;
+mod labels;
 mod picture;
 mod server;
 mod stream;

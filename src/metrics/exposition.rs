@@ -2,22 +2,16 @@
 
 use std::io;
 
-use measured::label::{LabelGroup, LabelGroupVisitor, LabelName};
-use measured::metric::counter::write_counter;
-use measured::metric::gauge::{write_float_gauge, write_gauge};
-use measured::metric::group::Encoding as _;
-use measured::metric::name::{Bucket, Count, MetricName, Sum};
-use measured::text::{MetricType, TextEncoder};
-
 use maglev_core::health::State;
 use maglev_core::model::Prefix;
 use maglev_core::warmup::Phase;
 
 use crate::vpp::stats::{KINDS, Traffic};
 
-use super::buckets::Buckets;
-use super::catalogue::{self as list, Kind, Metric};
+use super::catalogue::{self as list, Metric};
 use super::counters::{Reading, Shown};
+use super::family::Out;
+use super::labels::{Texts, text};
 use super::picture::Picture;
 
 /// What the text is.
@@ -30,8 +24,9 @@ const STATES: [State; 5] = [State::Unknown, State::Up, State::Down, State::Pause
 /// # Errors
 /// Those of `sink`.
 pub(super) fn write(picture: &Picture, since_1970: u64, sink: impl io::Write) -> io::Result<()> {
-    let mut out = Out(TextEncoder::new(sink));
-    let page = Page { picture, since_1970 };
+    let mut out = Out::new(sink);
+    let backends = picture.backends.iter().map(|backend| text(&[("backend", &backend.name)])).collect();
+    let page = Page { picture, since_1970, backends };
     page.backends(&mut out)?;
     page.frontends(&mut out)?;
     page.probes(&mut out)?;
@@ -39,46 +34,53 @@ pub(super) fn write(picture: &Picture, since_1970: u64, sink: impl io::Write) ->
     page.counters(&mut out)?;
     page.syncs(&mut out)?;
     page.daemon(&mut out)?;
-    out.0.flush()
+    out.flush()
 }
 
 struct Page<'a> {
     picture: &'a Picture,
     since_1970: u64,
+    /// The label of each backend, of which there are a million in a large site's text.
+    backends: Vec<String>,
 }
 
 impl Page<'_> {
     fn backends(&self, out: &mut Out<impl io::Write>) -> io::Result<()> {
-        let backends = &self.picture.backends;
+        let backends = || self.backends.iter().zip(&self.picture.backends);
         let mut family = out.begin(&list::BACKEND_STATE)?;
-        for backend in backends {
-            for state in STATES {
-                family.gauge(&[&backend.name, state.word()], u32::from(backend.state == state))?;
+        let states = STATES.map(|state| (state, text(&[("state", state.word())])));
+        for (label, backend) in backends() {
+            for (state, word) in &states {
+                family.gauge_of([label, word], u32::from(backend.state == *state))?;
             }
         }
         let mut family = out.begin(&list::BACKEND_HEALTH)?;
-        for backend in backends {
-            family.gauge(&[&backend.name], u32::from(backend.counter))?;
+        for (label, backend) in backends() {
+            family.gauge_of([label, ""], u32::from(backend.counter))?;
         }
         let mut family = out.begin(&list::BACKEND_ENABLED)?;
-        for backend in backends {
+        for (label, backend) in backends() {
             let is_enabled = backend.state != State::Disabled;
-            family.gauge(&[&backend.name], u32::from(is_enabled))?;
+            family.gauge_of([label, ""], u32::from(is_enabled))?;
         }
         Ok(())
     }
 
     fn frontends(&self, out: &mut Out<impl io::Write>) -> io::Result<()> {
-        let (frontends, names) = (&self.picture.frontends, self.picture.names());
+        let (frontends, places) = (&self.picture.frontends, self.picture.places());
         for metric in [&list::WEIGHT, &list::EFFECTIVE_WEIGHT] {
+            let is_effective = metric.name == list::EFFECTIVE_WEIGHT.name;
             let mut family = out.begin(metric)?;
             for frontend in frontends {
+                let pool = |pool| text(&[("frontend", &frontend.name), ("pool", pool)]);
+                let pools: Vec<_> = frontend.pools.iter().map(|name| pool(name)).collect();
                 for member in &frontend.members {
-                    let Some(backend) = names.of(member) else { continue };
-                    let Some(pool) = frontend.pools.get(usize::from(member.pool)) else { continue };
-                    let is_effective = metric.name == list::EFFECTIVE_WEIGHT.name;
+                    let Some(backend) = places.of(member).and_then(|at| self.backends.get(at)) else {
+                        continue;
+                    };
+                    let Some(pool) = pools.get(usize::from(member.pool)) else { continue };
                     let weight = if is_effective { member.effective } else { member.weight };
-                    family.gauge(&[&frontend.name, pool, backend], u32::from(weight))?;
+                    family.gauge_of([pool, backend], u32::from(weight))?;
                 }
             }
         }
@@ -97,24 +99,27 @@ impl Page<'_> {
     }
 
     fn probes(&self, out: &mut Out<impl io::Write>) -> io::Result<()> {
-        let probed =
-            || self.picture.backends.iter().filter_map(|one| Some((&*one.name, one.probed.as_ref()?)));
+        let backends = self.backends.iter().zip(&self.picture.backends);
+        let probed = || backends.clone().filter_map(|(label, one)| Some((label, one.probed.as_ref()?)));
         let mut family = out.begin(&list::PROBES)?;
-        for (name, probed) in probed() {
+        let mut texts = Texts::of(["type", "result", "code"]);
+        for (label, probed) in probed() {
             for ((kind, result, code), count) in &probed.results {
-                family.count(&[name, kind, result, code], *count)?;
+                family.count_of([label, texts.get([kind, result, code])], *count)?;
             }
         }
         let mut family = out.begin(&list::PROBE_DURATION)?;
-        for (name, probed) in probed() {
+        for (label, probed) in probed() {
             for (kind, durations) in &probed.durations {
-                family.histogram(&[name, kind], durations)?;
+                let labels = format!("{label},{}", text(&[("type", kind)]));
+                family.histogram_of(&labels, durations)?;
             }
         }
         let mut family = out.begin(&list::TRANSITIONS)?;
-        for (name, probed) in probed() {
+        let mut texts = Texts::of(["from", "to"]);
+        for (label, probed) in probed() {
             for ((from, to), count) in &probed.transitions {
-                family.count(&[name, from, to], *count)?;
+                family.count_of([label, texts.get([from, to])], *count)?;
             }
         }
         Ok(())
@@ -200,87 +205,6 @@ impl Page<'_> {
         out.begin(&list::EVENTS_MISSED)?.count(&[], lag.missed)?;
         out.begin(&list::BUILD)?.gauge(&[env!("CARGO_PKG_VERSION")], 1)
     }
-}
-
-/// Where it is written.
-struct Out<W: io::Write>(TextEncoder<W>);
-
-impl<W: io::Write> Out<W> {
-    /// What the family means; its series follow.
-    fn begin(&mut self, metric: &Metric) -> io::Result<Family<'_, W>> {
-        let name = MetricName::from_str(metric.name);
-        self.0.write_help(name, metric.help)?;
-        let kind = match metric.kind {
-            Kind::Counter => MetricType::Counter,
-            Kind::Gauge => MetricType::Gauge,
-            Kind::Histogram => MetricType::Histogram,
-        };
-        self.0.write_type(&name, kind)?;
-        let labels = metric.labels.iter().map(|label| LabelName::from_str(label)).collect();
-        Ok(Family { out: &mut self.0, name, labels, bounds: Vec::new() })
-    }
-}
-
-/// Series of one name.
-struct Family<'a, W: io::Write> {
-    out: &'a mut TextEncoder<W>,
-    name: &'static MetricName,
-    labels: Vec<&'static LabelName>,
-    /// Upper bounds of buckets in seconds, of a histogram.
-    bounds: Vec<String>,
-}
-
-impl<W: io::Write> Family<'_, W> {
-    fn count(&mut self, values: &[&str], count: u64) -> io::Result<()> {
-        write_counter(self.out, self.name, Labels(&self.labels, values, None), count)
-    }
-
-    fn gauge(&mut self, values: &[&str], value: impl Into<i64>) -> io::Result<()> {
-        write_gauge(self.out, self.name, Labels(&self.labels, values, None), value.into())
-    }
-
-    fn seconds(&mut self, values: &[&str], value: f64) -> io::Result<()> {
-        write_float_gauge(self.out, self.name, Labels(&self.labels, values, None), value)
-    }
-
-    fn histogram(&mut self, values: &[&str], buckets: &Buckets) -> io::Result<()> {
-        if self.bounds.is_empty() {
-            // All series of a family have the same, and a number takes long to print.
-            self.bounds = buckets.bounds().map(bound).collect();
-            self.bounds.push("+Inf".to_owned());
-        }
-        let mut below = 0;
-        for (bound, count) in self.bounds.iter().zip(buckets.counts()) {
-            below += count;
-            let labels = Labels(&self.labels, values, Some(bound));
-            write_counter(self.out, self.name.with_suffix(Bucket), labels, below)?;
-        }
-        let labels = || Labels(&self.labels, values, None);
-        write_float_gauge(self.out, self.name.with_suffix(Sum), labels(), buckets.sum())?;
-        write_counter(self.out, self.name.with_suffix(Count), labels(), below)
-    }
-}
-
-/// Names, the values beside them, and the bound of a bucket.
-struct Labels<'a>(&'a [&'static LabelName], &'a [&'a str], Option<&'a str>);
-
-impl LabelGroup for Labels<'_> {
-    fn visit_values(&self, visitor: &mut impl LabelGroupVisitor) {
-        const LE: &LabelName = LabelName::from_str("le");
-        debug_assert_eq!(self.0.len(), self.1.len(), "each label has a value");
-        for (name, value) in self.0.iter().zip(self.1) {
-            visitor.write_value(name, value);
-        }
-        if let Some(bound) = &self.2 {
-            visitor.write_value(LE, bound);
-        }
-    }
-}
-
-/// `0.00001`, `0.5`, `1.0`: as series are named, and so for ever.
-fn bound(seconds: f64) -> String {
-    let text = seconds.to_string();
-    if text.contains('.') { text } else { text + ".0" }
 }
 
 /// With its length, also if that is a host's, as Go's vpp-maglev shows it.

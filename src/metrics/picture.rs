@@ -81,13 +81,13 @@ pub(super) struct Member {
     pub(super) effective: u8,
 }
 
-/// Names of backends by their slot.
-pub(super) struct Names<'a>(Vec<Option<&'a str>>);
+/// Where each backend stands in the list, by its slot.
+pub(super) struct Places(Vec<Option<u32>>);
 
-impl<'a> Names<'a> {
-    /// The name of a member's backend; `None` if a reload took it away between two questions.
-    pub(super) fn of(&self, member: &Member) -> Option<&'a str> {
-        self.0.get(member.slot as usize).copied().flatten()
+impl Places {
+    /// Where a member's backend stands; `None` if a reload took it away between two questions.
+    pub(super) fn of(&self, member: &Member) -> Option<usize> {
+        self.0.get(member.slot as usize).copied().flatten().map(|place| place as usize)
     }
 }
 
@@ -239,14 +239,14 @@ impl Picture {
         &self.reasons
     }
 
-    /// The names of all backends.
-    pub(super) fn names(&self) -> Names<'_> {
+    /// Where each backend stands in the list.
+    pub(super) fn places(&self) -> Places {
         let mut by_slot = Vec::new();
-        for backend in &self.backends {
+        for (place, backend) in (0..).zip(&self.backends) {
             by_slot.resize(backend.slot as usize, None);
-            by_slot.push(Some(&*backend.name));
+            by_slot.push(Some(place));
         }
-        Names(by_slot)
+        Places(by_slot)
     }
 
     fn gather_reasons(&mut self) {
