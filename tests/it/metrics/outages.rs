@@ -105,6 +105,24 @@ async fn an_outage_of_the_stats_is_said_once_and_heals_by_itself() {
     assert_eq!((code, said("vpp-stats-unavailable"), said("vpp-stats-available")), (0, 3, 2));
 }
 
+/// A VPP that hangs leaves a segment that reads well for ever. Half a minute of real time: VPP's default interval between
+/// two beats is ten seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heart_that_stands_still_ends_the_series_and_nothing_else() {
+    let mut site = Site::new().await;
+    let socket = StatsSocket::start(&site.file().with_file_name("stats.sock"), &segment(1_000));
+    site.write(&file(site.farm.port(), &frontend("www", 80, "ams: {}")));
+    site.start();
+    site.until("over", |view| view.not_ready.is_empty() && view.in_sync).await;
+    let page = site.serve_metrics().await;
+    assert_eq!(shown(page, true).await[&packets(80, "next")], 1_010.0);
+    shown(page, false).await;
+    is_absent_and_ready(page, "frozen").await;
+
+    socket.write(&build(Build::new(78, 1_795_000_123), 2_000));
+    assert_eq!(shown(page, true).await[&packets(80, "next")], 2_010.0);
+}
+
 /// Does what VPP does when its vectors grow, again and again: says so, moves them, and goes on to the next epoch.
 fn churn(memory: &File, layouts: &[Vec<u8>; 2], is_over: &AtomicBool) {
     let put = |at, value: u64| memory.write_all_at(&value.to_ne_bytes(), at).unwrap();
