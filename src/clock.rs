@@ -51,6 +51,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// The system's monotonic clock as other processes read it: a supervisor compares what we say with its own.
+pub fn monotonic() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // It counts from the boot of the host, so it is never negative.
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// Wall-clock time since 1970: for people, and for the ends of certificates. Nothing else depends on it.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn wall_time() -> Duration {

@@ -23,6 +23,7 @@ pub mod reload;
 pub mod service;
 pub mod signals;
 pub mod startup;
+pub mod supervisor;
 pub mod vpp;
 
 pub use maglev_config as config;

@@ -11,11 +11,28 @@ use crate::api::Tls;
 use crate::daemon::Handle;
 use crate::log::Log;
 use crate::reload::{ReloadError, Reloader, Source};
+use crate::supervisor::Herald;
 
 /// 128 + SIGINT, as a shell reports it.
 const EXIT_SIGINT: i32 = 130;
 /// 128 + SIGTERM.
 const EXIT_SIGTERM: i32 = 143;
+
+/// What is done about a signal, and with what.
+pub struct Means {
+    /// Ends the loop.
+    pub handle: Handle,
+    /// Reads the configuration anew.
+    pub reloader: Reloader,
+    /// The configuration.
+    pub file: PathBuf,
+    /// The API's certificates, which are read anew as well.
+    pub tls: Option<Tls>,
+    /// Written out before the process is ended at once.
+    pub log: Log,
+    /// Tells the supervisor.
+    pub herald: Herald,
+}
 
 /// The three signals, caught. Those that come before [`Signals::attend`] wait for it.
 pub struct Signals {
@@ -38,22 +55,31 @@ impl Signals {
     }
 
     /// Does what the signals say, as long as the runtime lives.
-    pub fn attend(self, handle: Handle, reloader: Reloader, file: PathBuf, tls: Option<Tls>, log: Log) {
+    pub fn attend(self, means: Means) {
+        let Means { handle, reloader, file, tls, log, herald } = means;
         // Two tasks: a reload of a large file must not hold up a SIGTERM.
-        tokio::spawn(reload_on(self.hangups, reloader, file, tls));
-        tokio::spawn(stop_on(self.terms, self.ints, handle, log));
+        tokio::spawn(reload_on(self.hangups, reloader, file, tls, herald.clone()));
+        tokio::spawn(stop_on(self.terms, self.ints, handle, log, herald));
     }
 }
 
-async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf, tls: Option<Tls>) {
+async fn reload_on(
+    mut hangups: Signal,
+    reloader: Reloader,
+    file: PathBuf,
+    tls: Option<Tls>,
+    herald: Herald,
+) {
     // Hangups that come while a file is read are one more reload after it.
     while hangups.recv().await.is_some() {
+        herald.reloading();
         if let Some(tls) = tls.clone() {
             reread(tls).await;
         }
         match reloader.reload(Source::File(file.clone()), false).await {
-            // The loop has told what came of it.
-            Ok(()) | Err(ReloadError::Refused { .. } | ReloadError::Replaced) => (),
+            // The loop has told people what came of it.
+            Ok(()) | Err(ReloadError::Replaced) => herald.reloaded(None),
+            Err(ReloadError::Refused { refused, .. }) => herald.reloaded(Some(refused.err)),
             Err(ReloadError::Stopped(_)) => return,
         }
     }
@@ -68,8 +94,9 @@ async fn reread(tls: Tls) {
     }
 }
 
-async fn stop_on(mut terms: Signal, mut ints: Signal, handle: Handle, log: Log) {
+async fn stop_on(mut terms: Signal, mut ints: Signal, handle: Handle, log: Log, herald: Herald) {
     either(&mut terms, &mut ints).await;
+    herald.stopping();
     // If the loop is over already, so is the process. If it hangs, the second signal is heard all the same.
     let (_, code) = join!(handle.shut_down(), either(&mut terms, &mut ints));
     tracing::warn!(code, "second-signal");

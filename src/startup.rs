@@ -20,7 +20,8 @@ use crate::metrics::{Counters, Meter, Site, Visitors};
 use crate::prober::Limits;
 use crate::reload::Reloader;
 use crate::service::Service;
-use crate::signals::Signals;
+use crate::signals::{Means, Signals};
+use crate::supervisor::Supervisor;
 use crate::vpp::UnixConnector;
 
 /// Why the daemon does not run. Displays as what an operator reads, the remedy included.
@@ -124,14 +125,29 @@ pub fn run(flags: &Flags, seed: u64, clock: SystemClock, log: &Log) -> Result<()
         seed,
         "starting"
     );
+    let mut supervisor = Supervisor::from_env();
+    let ended = supervised(flags, seed, clock, log, &mut supervisor);
+    if let (Err(err), Some(supervisor)) = (&ended, &supervisor) {
+        supervisor.failed(err);
+    }
+    ended
+}
+
+/// The supervisor is taken by what attends to it, if it comes to that.
+fn supervised(
+    flags: &Flags,
+    seed: u64,
+    clock: SystemClock,
+    log: &Log,
+    supervisor: &mut Option<Supervisor>,
+) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // As early as can be: a hangup while a large file is read must reload it, not kill us.
     let signals = runtime.block_on(async { Signals::catch() })?;
     let loaded = read(flags)?;
     log::config_warnings(&loaded.warnings);
-    let limits = Limits::from_rlimit();
     let config = Checked { config: loaded.config, draft: loaded.draft };
-    let served = runtime.block_on(serve(flags, config, seed, clock, limits, signals, log));
+    let served = runtime.block_on(serve(flags, config, seed, clock, signals, log, supervisor));
     // Probes that hang in a name service or a namespace do not hold up the end.
     runtime.shutdown_background();
     served
@@ -142,10 +158,11 @@ async fn serve(
     config: Checked,
     seed: u64,
     clock: SystemClock,
-    limits: Limits,
     signals: Signals,
     log: &Log,
+    supervisor: &mut Option<Supervisor>,
 ) -> Result<(), StartError> {
+    let (limits, patience) = (Limits::from_rlimit(), config.config.lb().startup_max_delay);
     let doors = doors(flags).await?;
     let page = match flags.metrics_addr.as_str() {
         "" => None,
@@ -193,8 +210,15 @@ async fn serve(
     };
     let tls = doors.tls.clone();
     let _serving = api.serve(doors);
-    signals.attend(handle, reloader, flags.config.clone(), tls, log.clone());
+    let attend = |supervisor: Supervisor| supervisor.attend(handle.clone(), clock, patience, uses_vpp);
+    let (herald, attendance) = supervisor.take().map(attend).transpose()?.unzip();
+    let file = flags.config.clone();
+    let means = Means { handle, reloader, file, tls, log: log.clone(), herald: herald.unwrap_or_default() };
+    signals.attend(means);
     daemon.await;
+    if let Some(attendance) = attendance {
+        attendance.end();
+    }
     Ok(())
 }
 

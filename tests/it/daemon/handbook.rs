@@ -22,6 +22,9 @@ fn events() -> BTreeSet<String> {
         "src/journal/queue.rs",
         "src/choices/file.rs",
         "src/metrics/counters.rs",
+        "src/supervisor.rs",
+        "src/supervisor/attendant.rs",
+        "src/supervisor/socket.rs",
     ] {
         found.extend(call.captures_iter(&text(file)).map(|call| call[1].to_owned()));
     }
