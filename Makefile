@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo hunt test check fmt lint docs deny bench fuzz snapshots journals real-vpp
+.PHONY: help demo hunt test check fmt lint docs deny bench fuzz snapshots journals real-vpp deb papers package-test container
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,6 +47,25 @@ snapshots: ## write snapshots anew; then read `git diff snapshots` as you would 
 journals: ## make the hashes of the recorded journals anew, after a change of what the engine answers
 	REBASE=1 $(CARGO) test --locked --test it journal::fixtures::every_output
 	git --no-pager diff --stat -- fixtures/journals
+
+papers: ## write man pages and completions anew from the command line definitions; then read `git diff packaging`
+	PAPERS=1 $(CARGO) test --locked --test it packaging::papers
+	PAPERS=1 $(CARGO) test --locked -p maglev-ctl --test it papers
+
+deb: ## Debian packages of maglevd and maglevc, in target/deb
+	packaging/tools dpkg-shlibdeps=dpkg-dev strip=binutils
+	$(CARGO) build --locked --release -p maglevd -p maglev-ctl
+	mkdir -p target/deb
+	packaging/deb/build maglevd target/release/maglevd target/deb
+	packaging/deb/build maglevc target/release/maglevc target/deb
+
+package-test: deb ## install, run, reload, upgrade, remove and purge the packages in a clean root; as root, takes minutes
+	packaging/tools mmdebstrap=mmdebstrap setpriv=util-linux
+	packaging/deb/life target/release/maglevd target/release/maglevc
+
+container: ## static binaries and, where buildah is, a container image of them; packaging/Containerfile
+	packaging/tools musl-gcc=musl-tools file=file
+	packaging/container
 
 real-vpp: ## the suite against a real VPP named by MAGLEV_VPP_BIN and MAGLEV_VPP_PLUGINS
 	@test -n "$$MAGLEV_VPP_BIN" || { echo 'set MAGLEV_VPP_BIN to the vpp binary (vppctl beside it)'; exit 1; }

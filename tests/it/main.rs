@@ -13,6 +13,7 @@ mod daemon;
 mod journal;
 mod lane_b;
 mod metrics;
+mod packaging;
 mod prober;
 mod real_vpp;
 mod reloads;

@@ -5,6 +5,7 @@
 pub mod backends;
 pub mod binary;
 pub mod golden;
+pub mod kept;
 pub mod pki;
 pub mod recorded;
 pub mod scratch;

@@ -9,6 +9,7 @@
 mod changes;
 mod errors;
 mod looks;
+mod papers;
 mod prompt;
 mod pty;
 mod shells;

@@ -1,5 +1,7 @@
 //! A daemon with its API on a socket, and the binary that asks it.
 
+#[path = "../../../tests/it/support/kept.rs"]
+pub mod kept;
 // The site of the daemon's own tests, of which these use a part.
 #[allow(dead_code, reason = "the daemon's own tests use the rest")]
 #[path = "../../../tests/it/support/scratch.rs"]
