@@ -49,8 +49,8 @@ journals: ## make the hashes of the recorded journals anew, after a change of wh
 	git --no-pager diff --stat -- fixtures/journals
 
 papers: ## write man pages and completions anew from the command line definitions; then read `git diff packaging`
-	PAPERS=1 $(CARGO) test --locked --test it packaging::papers
-	PAPERS=1 $(CARGO) test --locked -p maglev-ctl --test it papers
+	PAPERS=1 $(CARGO) test --locked --test it the_command_line_says
+	PAPERS=1 $(CARGO) test --locked -p maglev-ctl --test it flags_and_grammar_say
 
 deb: ## Debian packages of maglevd and maglevc, in target/deb
 	packaging/tools dpkg-shlibdeps=dpkg-dev strip=binutils

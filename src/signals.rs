@@ -63,13 +63,7 @@ impl Signals {
     }
 }
 
-async fn reload_on(
-    mut hangups: Signal,
-    reloader: Reloader,
-    file: PathBuf,
-    tls: Option<Tls>,
-    herald: Herald,
-) {
+async fn reload_on(mut hangups: Signal, reloader: Reloader, file: PathBuf, tls: Option<Tls>, herald: Herald) {
     // Hangups that come while a file is read are one more reload after it.
     while hangups.recv().await.is_some() {
         herald.reloading();

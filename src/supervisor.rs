@@ -18,7 +18,7 @@ mod watchdog;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -82,11 +82,11 @@ impl Supervisor {
         // Not a task: whatever keeps the daemon's own threads busy must not keep pings from being sent, nor the other way
         // round.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let (end, ended) = channel();
+        let (end, ended) = channel::<()>();
         let socket = self.socket;
         std::thread::Builder::new().name("supervisor".into()).spawn(move || {
             runtime.block_on(attendant.attend(&clock, |text| socket.say(text)));
-            let _: Sender<()> = end;
+            drop(end);
         })?;
         let herald = Herald(Some(words));
         Ok((herald.clone(), Attendance { herald, ended }))

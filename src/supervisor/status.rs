@@ -52,7 +52,8 @@ impl Look {
             Vpp::Unread => "connected, not read yet",
             Vpp::Read => "connected",
         };
-        let refused = refused.map(|why| format!("; last reload refused: {}", one_line(why))).unwrap_or_default();
+        let refused =
+            refused.map(|why| format!("; last reload refused: {}", one_line(why))).unwrap_or_default();
         format!("{phase}; VPP: {vpp}{refused}")
     }
 }

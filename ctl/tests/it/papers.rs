@@ -30,7 +30,8 @@ fn entries<'a>(title: &str, entries: impl Iterator<Item = (String, &'a str)>, pa
 
 fn page() -> String {
     // Its words are not one argument but a language of their own, which is told below.
-    let man = Man::new(Flags::command().mut_arg("words", |words| words.hide(true))).section("1").manual("maglevd");
+    let man =
+        Man::new(Flags::command().mut_arg("words", |words| words.hide(true))).section("1").manual("maglevd");
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();

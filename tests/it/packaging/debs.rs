@@ -63,7 +63,10 @@ fn the_package_holds_what_the_host_needs() {
         assert!(control.lines().any(|it| it == line), "{line} is missing:\n{control}");
     }
     let depends = control.lines().find(|line| line.starts_with("Depends: ")).unwrap();
-    assert!(depends.contains("adduser") && depends.contains("libc6 (>= ") && !depends.contains('@'), "{depends}");
+    assert!(
+        depends.contains("adduser") && depends.contains("libc6 (>= ") && !depends.contains('@'),
+        "{depends}"
+    );
     assert!(!control.contains("\nDepends: vpp"), "maglevd waits for VPP, wherever that runs");
 }
 
@@ -85,7 +88,8 @@ fn the_scripts_of_the_package_are_sound() {
         run(Command::new("sh").arg("-n").arg(script));
     }
     if has("shellcheck", "shellcheck") {
-        let others = ["packaging/deb/build", "packaging/deb/life", "packaging/container"].map(|path| root().join(path));
+        let others = ["packaging/deb/build", "packaging/deb/life", "packaging/container"]
+            .map(|path| root().join(path));
         run(Command::new("shellcheck").args(scripts.iter().chain(&others)));
     }
 }
@@ -99,7 +103,8 @@ fn the_configurations_that_are_shipped_are_good() {
         ("etc/vpp-maglev/maglev.yaml", "good: 0 frontends and 0 backends"),
         ("usr/share/doc/maglevd/examples/maglev.yaml", "good: 1 frontend and 3 backends"),
     ] {
-        let said = run(Command::new(&binary).env_clear().args(["--check", "--config"]).arg(package.tree.join(path)));
+        let said =
+            run(Command::new(&binary).env_clear().args(["--check", "--config"]).arg(package.tree.join(path)));
         assert!(said.ends_with(&format!("{verdict}\n")) && !said.contains("warning"), "{path}: {said}");
     }
     let shipped = package.text("etc/vpp-maglev/maglev.yaml");
@@ -114,7 +119,8 @@ fn the_default_file_names_variables_that_exist() {
     let Some(package) = Package::make() else { return };
     let help = run(Command::new(package.tree.join("usr/sbin/maglevd")).arg("--help"));
     let default = package.text("etc/default/maglevd");
-    let named: Vec<_> = default.lines().filter_map(|line| line.trim_start_matches('#').split_once('=')).collect();
+    let named: Vec<_> =
+        default.lines().filter_map(|line| line.trim_start_matches('#').split_once('=')).collect();
     assert!(named.len() >= 5, "{named:?}");
     for (name, _) in named {
         assert!(help.contains(&format!("[env: {name}=")), "{name} is no variable of maglevd");

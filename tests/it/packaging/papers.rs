@@ -6,14 +6,17 @@ use std::process::Command;
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, roman};
+use clap_mangen::roff::{Inline, Roff, bold, roman};
 use maglevd::cli::Cli;
 
 use super::tools::has;
 use crate::support::kept::is_kept;
 
 const FILES: &[(&str, &str)] = &[
-    ("/etc/vpp-maglev/maglev.yaml", "The configuration. /usr/share/doc/maglevd/configuration.md has all of its keys."),
+    (
+        "/etc/vpp-maglev/maglev.yaml",
+        "The configuration. /usr/share/doc/maglevd/configuration.md has all of its keys.",
+    ),
     ("/etc/default/maglevd", "Flags of the service, as variables."),
     ("/var/lib/vpp-maglev", "What operators chose at run time, over restarts of the service."),
     ("/run/vpp-maglev/maglevd.sock", "The API, for maglevc(1)."),
@@ -23,6 +26,20 @@ const FILES: &[(&str, &str)] = &[
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+const DESCRIPTION: &str = "maglevd probes backends over TCP, TLS, HTTP, HTTPS and ICMP, and keeps the tables of VPP's Maglev \
+    load balancer as its configuration and the results want them. It forwards no packet: while it is stopped, VPP goes on \
+    with its last table. Every flag has a variable, and the flag wins.";
+
+fn told(title: &str, lines: &[&[Inline]], page: &mut Vec<u8>) {
+    let mut roff = Roff::default();
+    roff.control("SH", [title]);
+    for line in lines {
+        roff.text(line.to_vec());
+        roff.control("br", []);
+    }
+    roff.to_writer(page).unwrap();
 }
 
 fn section(title: &str, entries: &[(&str, &str)], page: &mut Vec<u8>) {
@@ -42,8 +59,12 @@ fn page() -> String {
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
-    man.render_synopsis_section(&mut page).unwrap();
-    man.render_description_section(&mut page).unwrap();
+    told(
+        "SYNOPSIS",
+        &[&[bold("maglevd"), roman(" [FLAGS]")], &[bold("maglevd demo"), roman(" [FLAGS]")]],
+        &mut page,
+    );
+    told("DESCRIPTION", &[&[roman(DESCRIPTION)]], &mut page);
     man.render_options_section(&mut page).unwrap();
     for verb in command.get_subcommands() {
         let mut options = Vec::new();
@@ -56,10 +77,7 @@ fn page() -> String {
     }
     man.render_extra_section(&mut page).unwrap();
     section("FILES", FILES, &mut page);
-    let mut end = Roff::default();
-    end.control("SH", ["SEE ALSO"]);
-    end.text([bold("maglevc"), roman("(1), "), bold("systemctl"), roman("(1), "), bold("vpp"), roman("(8)")]);
-    end.to_writer(&mut page).unwrap();
+    told("SEE ALSO", &[&[bold("maglevc"), roman("(1), "), bold("systemctl"), roman("(1)")]], &mut page);
     String::from_utf8(page).unwrap().replace("\n.SH EXTRA\n", "\n.SH \"SIGNALS AND EXIT CODES\"\n")
 }
 

@@ -28,7 +28,8 @@ fn the_unit_is_hardly_exposed() {
         .args(["security", "--offline=true", "--no-pager"])
         .arg(unit)
         .env("LC_ALL", "C"));
-    let exposure = told.lines().find_map(|line| line.split("Overall exposure level for maglevd.service: ").nth(1));
+    let exposure =
+        told.lines().find_map(|line| line.split("Overall exposure level for maglevd.service: ").nth(1));
     let exposure: f64 = exposure.and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("a figure");
     assert!(exposure <= EXPOSURE_MAX, "exposure {exposure}:\n{told}");
 }

@@ -70,6 +70,7 @@ fn the_code_map_is_true() {
             "snapshots/",
             "docs/",
             "benches/",
+            "packaging/",
         ];
         tops.iter().any(|top| word.starts_with(top)) && !word.contains(['*', '<', '{', ' '])
     };
