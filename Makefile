@@ -59,9 +59,10 @@ deb: ## Debian packages of maglevd and maglevc, in target/deb
 	packaging/deb/build maglevd target/release/maglevd target/deb
 	packaging/deb/build maglevc target/release/maglevc target/deb
 
-package-test: deb ## install, run, reload, upgrade, remove and purge the packages in a clean root; as root, takes minutes
+package-test: deb ## install, run, reload, upgrade, remove and purge the packages in clean roots, by hand and under systemd; as root
 	packaging/tools mmdebstrap=mmdebstrap setpriv=util-linux
 	packaging/deb/life target/release/maglevd target/release/maglevc
+	packaging/deb/booted target/release/maglevd target/release/maglevc
 
 container: ## static binaries and, where buildah is, a container image of them; packaging/Containerfile
 	packaging/tools musl-gcc=musl-tools file=file

@@ -88,8 +88,14 @@ fn the_scripts_of_the_package_are_sound() {
         run(Command::new("sh").arg("-n").arg(script));
     }
     if has("shellcheck", "shellcheck") {
-        let others = ["packaging/deb/build", "packaging/deb/life", "packaging/container"]
-            .map(|path| root().join(path));
+        let others = [
+            "packaging/deb/build",
+            "packaging/deb/life",
+            "packaging/deb/booted",
+            "packaging/container",
+            "packaging/tools",
+        ]
+        .map(|path| root().join(path));
         run(Command::new("shellcheck").args(scripts.iter().chain(&others)));
     }
 }
