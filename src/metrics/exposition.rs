@@ -109,9 +109,10 @@ impl Page<'_> {
             }
         }
         let mut family = out.begin(&list::PROBE_DURATION)?;
+        let mut texts = Texts::of(["type"]);
         for (label, probed) in probed() {
             for (kind, durations) in &probed.durations {
-                let labels = format!("{label},{}", text(&[("type", kind)]));
+                let labels = format!("{label},{}", texts.get([kind]));
                 family.histogram_of(&labels, durations)?;
             }
         }

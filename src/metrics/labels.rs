@@ -1,7 +1,7 @@
 //! Labels as text: the library renders each once, and every series that has them takes that text.
 //!
-//! A backend has some twenty series. To look for what must be escaped in its name for each of them took a quarter of
-//! a scrape, and as much again to put the pieces together.
+//! A backend has some twenty series, and to look for what must be escaped in its name for each of them took a quarter of
+//! a scrape.
 
 use std::collections::BTreeMap;
 

@@ -110,12 +110,8 @@ async fn metrics(site: &Site, easel: &Semaphore) -> Response<Body> {
     // A visitor that reads slowly keeps nobody else from a picture.
     drop(turn);
     let since_1970 = wall_time().as_secs();
-    match stream::written(move |sink| exposition::write(&picture, since_1970, sink)) {
-        Ok(body) => respond(StatusCode::OK, exposition::CONTENT_TYPE, Either::Right(body)),
-        Err(err) => {
-            page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("no thread to write the text: {err}\n"))
-        }
-    }
+    let body = stream::written(move |sink| exposition::write(&picture, since_1970, sink));
+    respond(StatusCode::OK, exposition::CONTENT_TYPE, Either::Right(body))
 }
 
 async fn ready(site: &Site, easel: &Semaphore) -> Response<Body> {

@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::thread;
 
 use hyper::body::{Body, Bytes, Frame};
 use tokio::sync::mpsc;
@@ -12,32 +11,23 @@ use tokio::sync::mpsc;
 const PIECE: usize = 256 << 10;
 /// Pieces that wait for the visitor.
 const WAITING_MAX: usize = 4;
-/// Steps of niceness: on a busy host a text gets a tenth of what the loop gets.
-const HUMBLE: i32 = 10;
 
 /// What is read of it.
 #[derive(Debug)]
 pub(super) struct Stream(mpsc::Receiver<io::Result<Bytes>>);
 
-/// What `write` writes, on a thread of its own: no task of the runtime waits for it, and none of the loop's turns is
-/// interrupted for it. It ends with its reader.
-///
-/// # Errors
-/// There is no thread to be had.
-pub(super) fn written<W>(write: W) -> io::Result<Stream>
+/// What `write` writes, on a thread of its own: no task of the runtime waits for it. It ends with its reader.
+pub(super) fn written<W>(write: W) -> Stream
 where
     W: FnOnce(&mut Sink) -> io::Result<()> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
-    thread::Builder::new().name("scrape".to_owned()).spawn(move || {
-        // Not one of the runtime's: a thread that was made humble stays so. If the host forbids it, it is as urgent as
-        // the rest, and still only a thread.
-        let _ = rustix::process::nice(HUMBLE);
+    tokio::task::spawn_blocking(move || {
         let mut sink = Sink { sender, piece: Vec::with_capacity(PIECE), is_whole: false };
         // The only error is that nobody reads any more.
         sink.is_whole = write(&mut sink).is_ok();
-    })?;
-    Ok(Stream(receiver))
+    });
+    Stream(receiver)
 }
 
 /// Where it is written.
@@ -100,8 +90,7 @@ mod tests {
         let mut stream = written(move |sink| {
             (0..800).try_for_each(|_| sink.write_all(&line))?;
             sink.flush()
-        })
-        .unwrap();
+        });
         let (mut pieces, mut bytes) = (0, 0);
         while let Some(piece) = stream.0.recv().await {
             pieces += 1;
@@ -116,8 +105,7 @@ mod tests {
             sink.write_all(b"half")?;
             sink.flush()?;
             Err(io::ErrorKind::Other.into())
-        })
-        .unwrap();
+        });
         assert_eq!(stream.0.recv().await.unwrap().unwrap(), "half");
         assert!(stream.0.recv().await.unwrap().is_err());
         assert!(stream.0.recv().await.is_none());
@@ -135,8 +123,7 @@ mod tests {
             };
             let _ = told.send(end.kind());
             Err(end)
-        })
-        .unwrap();
+        });
         drop(stream);
         assert_eq!(hears.await.unwrap(), io::ErrorKind::BrokenPipe);
     }

@@ -10,22 +10,11 @@ use clap_mangen::roff::{Roff, bold, roman};
 use maglev_ctl::flags::Flags;
 use maglev_ctl::grammar::{Kind, RULES};
 
-use crate::support::kept::is_kept;
+use crate::support::kept::{is_kept, section};
 use crate::support::scratch::Scratch;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn entries<'a>(title: &str, entries: impl Iterator<Item = (String, &'a str)>, page: &mut Vec<u8>) {
-    let mut roff = Roff::default();
-    roff.control("SH", [title]);
-    for (head, text) in entries {
-        roff.control("TP", []);
-        roff.text([bold(head)]);
-        roff.text([roman(text)]);
-    }
-    roff.to_writer(page).unwrap();
 }
 
 fn page() -> String {
@@ -41,9 +30,9 @@ fn page() -> String {
     synopsis.to_writer(&mut page).unwrap();
     man.render_description_section(&mut page).unwrap();
     man.render_options_section(&mut page).unwrap();
-    entries("COMMANDS", RULES.iter().map(|rule| (rule.pattern.to_owned(), rule.about)), &mut page);
-    let kinds = Kind::ALL.iter().map(|(name, kind)| (format!("<{name}>"), kind.about()));
-    entries("VALUES", kinds, &mut page);
+    section("COMMANDS", RULES.iter().map(|rule| (rule.pattern, rule.about)), &mut page);
+    let kinds: Vec<_> = Kind::ALL.iter().map(|(name, kind)| (format!("<{name}>"), kind.about())).collect();
+    section("VALUES", kinds.iter().map(|(name, about)| (name.as_str(), *about)), &mut page);
     man.render_extra_section(&mut page).unwrap();
     let mut end = Roff::default();
     end.control("SH", ["SEE ALSO"]);

@@ -10,7 +10,7 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 use maglevd::cli::Cli;
 
 use super::tools::has;
-use crate::support::kept::is_kept;
+use crate::support::kept::{is_kept, section};
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -42,17 +42,6 @@ fn told(title: &str, lines: &[&[Inline]], page: &mut Vec<u8>) {
     roff.to_writer(page).unwrap();
 }
 
-fn section(title: &str, entries: &[(&str, &str)], page: &mut Vec<u8>) {
-    let mut roff = Roff::default();
-    roff.control("SH", [title]);
-    for (head, text) in entries {
-        roff.control("TP", []);
-        roff.text([bold(*head)]);
-        roff.text([roman(*text)]);
-    }
-    roff.to_writer(page).unwrap();
-}
-
 fn page() -> String {
     let command = Cli::command();
     let man = Man::new(command.clone()).section("8").manual("maglevd");
@@ -70,13 +59,13 @@ fn page() -> String {
         let mut options = Vec::new();
         Man::new(verb.clone().disable_help_flag(true)).render_options_section(&mut options).unwrap();
         let about = verb.get_about().unwrap().to_string();
-        section("COMMANDS", &[(verb.get_name(), about.as_str())], &mut page);
+        section("COMMANDS", [(verb.get_name(), about.as_str())], &mut page);
         let options = String::from_utf8(options).unwrap();
         let head = format!(".SS \"Options of {}\"", verb.get_name());
         page.extend(options.replace(".SH OPTIONS", &head).into_bytes());
     }
     man.render_extra_section(&mut page).unwrap();
-    section("FILES", FILES, &mut page);
+    section("FILES", FILES.iter().copied(), &mut page);
     told("SEE ALSO", &[&[bold("maglevc"), roman("(1), "), bold("systemctl"), roman("(1)")]], &mut page);
     String::from_utf8(page).unwrap().replace("\n.SH EXTRA\n", "\n.SH \"SIGNALS AND EXIT CODES\"\n")
 }
